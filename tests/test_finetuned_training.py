@@ -115,14 +115,14 @@ def test_killed_in_every_stage_the_result_is_the_same_to_the_bit(method: str, tm
     whole = apart(train, raw, tmp_path / "unbroken")
     for stage, moment in (("inject", "whole"), ("instruct", "half"), ("adapt", "saved")):
         killed = apart(train_and_die, raw, tmp_path / "killed", stage, moment)
-        killed.join(120)
+        killed.join(600)
         assert killed.exitcode == -signal.SIGKILL
         assert not (tmp_path / "killed" / "COMPLETE").exists()
         with pytest.raises(ModelError, match="holds no fine-tuned model"):
             load_llm(f"run:{tmp_path / 'killed'}")
     last = apart(train, raw, tmp_path / "killed")
     for process in (whole, last):
-        process.join(120)
+        process.join(600)
         assert process.exitcode == 0
     assert weights(tmp_path / "killed" / kind) == weights(tmp_path / "unbroken" / kind)
     one, other = (json.loads((tmp_path / run / "run.json").read_text()) for run in ("killed", "unbroken"))
@@ -204,7 +204,7 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
     ]
     alone = apart(train, raw, tmp_path / "one")
     for process in (*ranks, alone):
-        process.join(120)
+        process.join(600)
         assert process.exitcode == 0
     two, one = (json.loads((tmp_path / n / "run.json").read_text()) for n in ("two", "one"))
     assert (two["processes"], one["processes"]) == (2, 1)
