@@ -75,23 +75,24 @@ def test_no_training_row_of_any_stage_names_a_held_out_paper(tmp_path: Path) -> 
 
 
 def test_templates_take_what_a_row_has() -> None:
-    def filled(prompt: str, answer: str, **row: Any) -> Any:
-        return make_example(Row(Path("x"), 0, row), Stage(stage="adapt", data=(Path("x"),), prompt=prompt, answer=answer))
+    def filled(content: dict[str, Any], prompt: str = "{question}", answer: str = "{answer}") -> Any:
+        stage = Stage(stage="adapt", data=(Path("x"),), prompt=prompt, answer=answer)
+        return make_example(Row(Path("x"), 0, content), stage)
 
-    options = {"A": "60 mg", "B": "120 mg"}
-    example = filled("{question}\n\n{options?}\n\nAnswer:", "{answer}", question="Which?", options=options, answer="B")
+    form, options = "{question}\n\n{options?}\n\nAnswer:", {"A": "60 mg", "B": "120 mg"}
+    example = filled({"question": "Which?", "options": options, "answer": "B"}, form)
     assert example.messages == ({"role": "user", "content": "Which?\n\nA. 60 mg\nB. 120 mg\n\nAnswer:"},)
     assert (example.answer, example.choices) == ("B", ("A", "B"))
-    without = filled("{question}\n\n{options?}\n\nAnswer:", "{answer}", question="Does it?", options=None, answer="yes")
+    without = filled({"question": "Does it?", "options": None, "answer": "yes"}, form)
     assert without.messages[0]["content"] == "Does it?\n\nAnswer:"
-    assert filled("{question}", "{answer}", question="Does it?", answer=None) is None
-    assert filled("{a.b}", "{c}", a={"b": "deep"}, c=1).messages[0]["content"] == "deep"
-    assert filled("{x.__class__}", "{c}", x="text", c=1) is None  # fields of rows, not of Python's objects
+    assert filled({"question": "Does it?", "answer": None}) is None
+    assert filled({"a": {"b": "deep"}, "c": 1}, "{a.b}", "{c}").messages[0]["content"] == "deep"
+    assert filled({"x": "text", "c": 1}, "{x.__class__}", "{c}") is None  # fields of rows, not of Python's objects
     talk = [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]
-    example = filled("", "", messages=talk)
+    example = filled({"messages": talk})
     assert ([m["role"] for m in example.messages], example.answer) == (["system", "user"], "A")
     with pytest.raises(TrainingDataError, match="`messages` must be a list"):
-        filled("", "", messages=["hello"])
+        filled({"messages": ["hello"]})
 
 
 def test_the_loss_is_on_answers_only_and_every_row_is_accounted_for(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def _download(base: str) -> Path:
 
 
 def _longest(recipe: Recipe) -> int:
-    return max([recipe.max_length, *(stage.max_length or 0 for stage in recipe.stages), 1024])
+    return max([recipe.max_length, *(stage.max_length or 0 for stage in recipe.stages), 4096])  # room for passages
 
 
 def _write_random(shape: Architecture, texts: list[str], folder: Path, *, seed: int, length: int) -> None:
