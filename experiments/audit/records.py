@@ -14,10 +14,9 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from experiments.errors import RecordsError
+from experiments.records import mend
 from rag.flags import Flag
-
-from ..errors import RecordsError
-from ..records import mend
 
 
 class Verdict(StrEnum):
@@ -32,8 +31,8 @@ class Verdict(StrEnum):
 class Frame(StrEnum):
     """Which evidence a claim is held against.
 
-    own: the passages this contender was shown (RAG only: faithfulness). pooled: the best of the index for the claim, all
-    that any contender was shown or cited, and the gold texts; the same for every contender. gold: the gold answer.
+    own: the passages this contender was shown (RAG only: faithfulness). pooled: the best of the index for the claim,
+    all that any contender was shown or cited, and the gold texts: the same for every contender. gold: the gold answer.
     """
 
     OWN = "own"
