@@ -1,4 +1,4 @@
-"""What goes into training: the same texts as the index, no held-out paper, no test question, every row accounted for."""
+"""What goes into training: the texts of the index, no held-out paper, no test question, every row counted."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def test_json_lines_give_text_however_they_hold_it(tmp_path: Path) -> None:
     (tmp_path / "bad.xml").write_text("<PubmedArticleSet><PubmedArticle>")
     with pytest.raises(TrainingDataError, match="cannot be read as PubMed XML"):
         read_texts((tmp_path / "bad.xml",))
+    (tmp_path / "empty").mkdir()
     with pytest.raises(TrainingDataError, match="no data file in this folder"):
-        (tmp_path / "empty").mkdir()
         read_texts((tmp_path / "empty",))
 
 

@@ -89,7 +89,8 @@ def _begin(environment: dict[str, str], target: Any, arguments: tuple[Any, ...])
 
 def train_and_die(raw: dict[str, Any], out: Path, stage: str, moment: str) -> None:
     """Run a recipe and kill -9 this process in a stage: `whole` or `half` of its second checkpoint, or `saved`."""
-    from finetuned.training import run, stage as module
+    from finetuned.training import run
+    from finetuned.training import stage as module
     from finetuned.training.checkpoints import complete
 
     seen = []
