@@ -199,7 +199,7 @@ def test_an_adapter_and_its_merged_model_answer_alike(method: str, tmp_path: Pat
 
 def test_two_processes_train_as_one(tmp_path: Path) -> None:
     """torchrun's environment for two gloo processes; the batch is the recipe's, not each process's."""
-    raw = small_recipe(tmp_path, dropout=0.0, packing=False)
+    raw = small_recipe(tmp_path, packing=False, seed=28)  # 36 rows: every batch is full, see README
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -215,8 +215,8 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
     two, one = (json.loads((tmp_path / n / "run.json").read_text()) for n in ("two", "one"))
     assert (two["processes"], one["processes"]) == (2, 1)
     for a, b in zip(two["stages"], one["stages"], strict=True):
-        np.testing.assert_allclose(np.array(a["losses"]), np.array(b["losses"]), rtol=2e-3)
-        assert a["after"]["adapt"]["loss"] == pytest.approx(b["after"]["adapt"]["loss"], rel=2e-3)
+        np.testing.assert_allclose(np.array(a["losses"]), np.array(b["losses"]), rtol=1e-4)
+        assert a["after"]["adapt"]["loss"] == pytest.approx(b["after"]["adapt"]["loss"], rel=1e-4)
 
 
 def test_processes_that_do_not_find_each_other_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,6 +170,7 @@ def _config(recipe: Recipe, data: StageData, folder: Path, device: str, packing:
         save_strategy="steps",
         save_steps=recipe.checkpoint_every,
         save_total_limit=2,  # one to fall back on while the next is written
+        ddp_find_unused_parameters=False,
         dataloader_pin_memory=device == "cuda",
         report_to="none",
         disable_tqdm=True,

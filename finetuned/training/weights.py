@@ -100,7 +100,7 @@ def merge(tuned: Any, sequences: list[Any]) -> tuple[Any, MergeError]:
             merged: Any = module.get_base_layer()
             difference = merged.weight.double() - exact.get_base_layer().weight
             worst = max(worst, float(difference.abs().max()))
-    merged_model = tuned.merge_and_unload()
+    merged_model = tuned.unload()  # the layers, merged as they now are
     after = _logits(merged_model, sequences)
     apart = max((float((a - b).abs().max()) for a, b in zip(before, after, strict=True)), default=0.0)
     assert all(p.dtype == torch.float32 for p in merged_model.parameters())
