@@ -23,7 +23,7 @@ ABBREVIATIONS = frozenset(
 _END = re.compile(r"([.!?])[\"'’”)\]]*\s+(?=[\"'“‘(\[]*[A-Z0-9À-ÞΑ-Ω<>≥≤±~])")
 # A result's figures after a full stop go on with the sentence: "p < 0.05. HR 0.8 (95% CI 0.7–0.9)".
 _FIGURES = re.compile(
-    r"[\"'“‘(\[]*(?:(?:a?HR|a?OR|a?RR|IRR|SMD|WMD|MD|NNT|AUC|ICC|(?:\d+ ?% ?)?CI|(?:Hazard|Odds|Risk|Rate) ratio)"
+    r"(?:(?:a?HR|a?OR|a?RR|IRR|SMD|WMD|MD|NNT|AUC|ICC|(?:\d+ ?% ?)?CI|(?:Hazard|Odds|Risk|Rate) ratio)"
     r"\s*(?:of|was)?\s*[=<>≤≥:,]?|[Pp]\s*[=<>≤≥]|n\s*=)\s*[-−]?\.?\d"
 )
 _LABEL = re.compile(r"[A-Z][A-Z &/,()-]{2,80}: ")
