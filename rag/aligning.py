@@ -81,6 +81,11 @@ def stem(word: str) -> str:
 
 def align(claim: str, sources: Sequence[str]) -> Alignment | None:
     """Return the sentence of the sources nearest to a claim, or None where none shares a content word."""
+    return _align(claim, tuple(sources))
+
+
+@lru_cache(maxsize=256)  # numbers and directions ask alike
+def _align(claim: str, sources: tuple[str, ...]) -> Alignment | None:
     words = content_words(claim)
     if not words:
         return None

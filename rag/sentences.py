@@ -51,7 +51,8 @@ def _split_line(text: str, start: int, end: int) -> list[Span]:
     cuts = [
         m.end()
         for m in _END.finditer(text, start, end)
-        if not _FIGURES.match(text, m.end()) and not _is_abbreviation(text[start : m.start(1)], m[1])
+        if not _FIGURES.match(text, m.end())
+        and not _is_abbreviation(text[max(start, m.start(1) - 40) : m.start(1)], m[1])
     ]
     spans = []
     for begin, stop in zip([start, *cuts], [*cuts, end], strict=True):
