@@ -156,6 +156,31 @@ def check_claims_(
     print(claims_table(checked))
 
 
+@app.command(epilog="Example: clinrag experiment planted pubmed/ --each 300")
+def planted(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="An index to draw from.", show_default=False)],
+    each: Annotated[int, typer.Option(min=1, help="Answers with each kind of error, and without.")] = 100,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="A checker, beside the rules.")] = None,
+    seed: Annotated[int, typer.Option(help="Which answers are drawn.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+) -> None:
+    """Plant known errors in answers made from an index, and say how many the checks find, with false alarms."""
+    from indexes.index import Index
+
+    from .audit.checker import load_checker
+    from .audit.planting import plant
+    from .audit.trial import trial_table, trial_text, try_checks
+    from .errors import MissingDataError
+
+    checker = None if model is None else load_checker(model)
+    with Index(directory) as index:
+        outcomes = try_checks(plant(index, each=each, seed=seed), index, checker=checker)
+    if not outcomes:
+        raise MissingDataError(f"{directory} has no paper with sentences enough to make an answer; take a larger index")
+    rows = trial_table(outcomes, checker=model is not None)
+    print("\n".join(json.dumps(row) for row in rows) if as_json else trial_text(rows))
+
+
 @app.command(epilog="Example: clinrag experiment export run/ --out logs/ && inspect view --log-dir logs/")
 def export(
     run: Run,

@@ -84,7 +84,7 @@ class Index:
     @property
     def pmids(self) -> NDArray[np.int64]:
         """Every PMID, rising."""
-        return self._columns.pmids
+        return np.asarray(self._columns.pmids, dtype=np.int64)
 
     @property
     def publication_types(self) -> list[str]:

@@ -10,10 +10,10 @@ from rag.number_check import check_numbers
 from rag.numbers import find_quantities
 
 SOURCE = (
-    "Postoperative atrial fibrillation occurred in 52 of 306 patients (17.0%) given cardrenidine and in 107 (35.0%) given "
-    "placebo (relative risk 0.49, 95% CI 0.36–0.65; P = 0.0004). Mean age was 63.54 years. Treatment lasted 12 weeks at "
-    "5 or 10 mg daily. Twenty-four children were excluded. The proportion of responders was 0.41. Of 1,204 screened "
-    "adults, 898 were ineligible. Survival was similar (P > 0.05)."
+    "Postoperative atrial fibrillation occurred in 52 of 306 patients (17.0%) given cardrenidine and in 107 (35.0%) "
+    "given placebo (relative risk 0.49, 95% CI 0.36–0.65; P = 0.0004). Mean age was 63.54 years. Treatment lasted 12 "
+    "weeks at 5 or 10 mg daily. Twenty-four children were excluded. The proportion of responders was 0.41. Of 1,204 "
+    "screened adults, 898 were ineligible. Survival was similar (P > 0.05)."
 )
 
 

@@ -85,8 +85,8 @@ def tell(index: Index, pmid: str, dice: random.Random) -> Planted | None:
     main = index.get(pmid)
     if main is None or not main.text.strip():
         return None
-    hits = index.search(main.text[:300], 4, mode="lexical")
-    papers = [main, *(h.document for h in hits if h.document.pmid != pmid)][:3]
+    near = [hit.document for hit in index.search(main.text[:300], 6, mode="lexical")]
+    papers = [p for p in (main, *(p for p in near if p.pmid != pmid)) if p.status in {Status.OK, Status.CORRECTED}][:3]
     if len(papers) < 3:
         return None
     told: list[Told] = []

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from experiments.estimates import wilson
 from indexes.index import Index
 from rag.findings import SentenceFindings, check_answer
+from rag.flags import Flag
 from rag.mentions import find_mentions, without
 
-from .checker import Checker
+from .checker import LABELS, Checker
 from .claims import CONTRADICTED, UNVERIFIABLE, label
 from .planting import Planted
 
@@ -49,19 +50,21 @@ def _is_place(sentence: SentenceFindings, answer: Planted) -> bool:
 
 def _labels(sentences: Sequence[SentenceFindings], answer: Planted, checker: Checker) -> list[str]:
     texts = {p.pmid: p.text for p in answer.shown}
-    pairs, flags = [], []
+    pairs: list[tuple[str, str]] = []
+    flags: list[tuple[Flag, ...]] = []
     for s in sentences:
         evidence = "\n".join(texts[c.pmid] for c in s.citations if c.pmid in texts)
         if s.claim and evidence:
             mentions = find_mentions(s.text, shown=list(texts))
             pairs.append((without(s.text, mentions).strip(" []"), evidence))
             flags.append(s.flags)
-    rows = checker.scores(pairs) if pairs else []
-    names = ("supported", "contradicted", "unverifiable")
-    return [label(dict(zip(names, map(float, row), strict=True)), mine) for row, mine in zip(rows, flags, strict=True)]
+    if not pairs:
+        return []
+    rows = checker.scores(pairs)
+    return [label(dict(zip(LABELS, map(float, row), strict=True)), mine) for row, mine in zip(rows, flags, strict=True)]
 
 
-def trial_table(outcomes: Sequence[Outcome], *, checker: str = "") -> list[dict[str, Any]]:
+def trial_table(outcomes: Sequence[Outcome], *, checker: bool = False) -> list[dict[str, Any]]:
     """Return a row a kind: n, and for each way of finding the share with its 95 % Wilson interval."""
     ways = ("rules", *(("contradicted", "unverifiable") if checker else ()))
     rows = []
