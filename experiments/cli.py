@@ -127,6 +127,60 @@ def report(
     print(f"page: {stem.with_suffix('.html')}", file=sys.stderr)
 
 
+@app.command("check-claims", epilog="Example: clinrag experiment check-claims claims.jsonl --json > checked.jsonl")
+def check_claims_(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.jsonl", help='Lines of {"id", "claim", "evidence"}.', show_default=False)
+    ],
+    model: Annotated[str, typer.Option(metavar="NAME", help="The checker: verifier, lexical …")] = "verifier",
+    codes: Annotated[
+        Path | None, typer.Option(metavar="TABLE", help="ICD-10-CM codes that exist, one a line; none is shipped.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+) -> None:
+    """Say of each claim whether its evidence supports it, contradicts it, or neither, and what rules find wrong."""
+    from .audit.checker import load_checker
+    from .audit.claims import check_claims, claims_table, read_claims
+
+    claims = read_claims(file)
+    table = None
+    if codes is not None:
+        from rag.codes import read_codes
+
+        table = read_codes(codes)
+    checked = check_claims(claims, load_checker(model), codes=table)
+    if as_json:
+        for one in checked:
+            print(json.dumps(one.to_dict(), ensure_ascii=False, allow_nan=False))
+        return
+    print(claims_table(checked))
+
+
+@app.command(epilog="Example: clinrag experiment planted pubmed/ --each 300")
+def planted(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="An index to draw from.", show_default=False)],
+    each: Annotated[int, typer.Option(min=1, help="Answers with each kind of error, and without.")] = 100,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="A checker, beside the rules.")] = None,
+    seed: Annotated[int, typer.Option(help="Which answers are drawn.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+) -> None:
+    """Plant known errors in answers made from an index, and say how many the checks find, with false alarms."""
+    from indexes.index import Index
+
+    from .audit.checker import load_checker
+    from .audit.planting import plant
+    from .audit.trial import trial_table, trial_text, try_checks
+    from .errors import MissingDataError
+
+    checker = None if model is None else load_checker(model)
+    with Index(directory) as index:
+        outcomes = try_checks(plant(index, each=each, seed=seed), index, checker=checker)
+    if not outcomes:
+        raise MissingDataError(f"{directory} has no paper with sentences enough to make an answer; take a larger index")
+    rows = trial_table(outcomes, checker=model is not None)
+    print("\n".join(json.dumps(row) for row in rows) if as_json else trial_text(rows))
+
+
 @app.command(epilog="Example: clinrag experiment export run/ --out logs/ && inspect view --log-dir logs/")
 def export(
     run: Run,
