@@ -72,9 +72,12 @@ def _joined(sentences: list[str]) -> list[str]:
     """Put a bare statistic, or a citation that stands after the full stop, back to the sentence it belongs to."""
     kept: list[str] = []
     for sentence in sentences:
+        if kept and (mark := wording.BRACKETS.match(sentence)):
+            kept[-1] += f" {mark[0].strip()}"
+            sentence = sentence[mark.end() :].strip(" .;")
         rest = wording.BARE.sub("", wording.BRACKETS.sub("", sentence)).strip(" .;")
         if kept and (not rest or wording.STATISTIC.match(rest)):
-            kept[-1] += f" {sentence}"
+            kept[-1] += f" {sentence}" if sentence else ""
         else:
             kept.append(sentence)
     return kept
@@ -96,7 +99,7 @@ def _assertion(sentence: str) -> str:
     while text != before:
         before = text
         text = wording.OPENING.sub("", wording.SOURCE.sub("", text), count=1).lstrip()
-    text = wording.BARE.sub("", wording.BRACKETS.sub("", text))
+    text = re.sub(r"\.[\s.]*$", ".", " ".join(wording.BARE.sub("", wording.BRACKETS.sub("", text)).split()))
     return text[:1].upper() + text[1:]
 
 

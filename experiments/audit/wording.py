@@ -24,9 +24,9 @@ _TEXTS = r"(?:documents?|information|evidence|abstracts?|findings?|factors|conte
 SOURCE = re.compile(
     rf"^(?:(?:according to|as stated in|based on|in|from)\s+{_POSITIONS},\s+|"
     rf"{_POSITIONS}\s+(?:\([^)]*\)\s+)?(?:titled '[^']*'\s+)?(?:also |further |additionally )?{_SAYS}\s+"
-    r"(?:this (?:finding )?by \w+ing )?that\s+|"
-    rf"(?:based on|according to|from|considering|given) (?:\w+ ){{0,6}}?{_TEXTS}(?: (?:in|from|provided) [^,]{{0,40}})?,"
-    r"\s+)",
+    rf"(?:this (?:finding )?by \w+ing )?that\s+|{_POSITIONS}\s[^.,]{{0,60}}?,? stating that\s+|"
+    rf"(?:based on|according to|from|considering|given) (?:\w+ ){{0,6}}?{_TEXTS}"
+    r"(?: (?:in|from|provided) [^,]{0,40})?,\s+)",
     _I,
 )
 OPENING = re.compile(
