@@ -1,4 +1,4 @@
-"""The answers of a run as the audit sees them: what became of each, what it claims, and what its contender was shown."""
+"""A run's answers as the audit sees them: what became of each, what it claims, what its contender was shown."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def read_answers(run: Path, library: Library, *, tasks: Collection[str] = (), li
         state, claims = _read(first)
         answers.append(Answer(task, sample, contender, first, state, claims, shown))
         replies = [str(reply) for reply in first.meta.get("replies", ())]
-        draws[first.key] = tuple([*replies, *(r.output for r in others if r.output and not r.error)])
+        draws[first.key] = (*replies, *(r.output for r in others if r.output and not r.error))
     return Answers(content, known, samples, tuple(answers), draws)
 
 

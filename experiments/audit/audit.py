@@ -20,7 +20,16 @@ from .claims import Claim
 from .evidence import Chunk, Library, gold_answers, near_chunks
 from .judging import Pair, Scores, judge, score_pairs
 from .pooling import pool
-from .records import Frame, Judgement, append_lines, evidence_path, judgements_path, read_evidence, read_judgements
+from .records import (
+    JUDGEMENT_SLOT,
+    Frame,
+    Judgement,
+    Ledger,
+    append_lines,
+    evidence_path,
+    judgements_path,
+    read_evidence,
+)
 
 VERSION = "1"  # of the way claims and chunks are made; a new one judges anew
 BATCH = 32  # answers judged between two writes
@@ -65,24 +74,24 @@ def judge_claims(
 
     name: what the judgements call the checker; another name is another checker, and judges anew.
     """
-    for path in (judgements_path(run), evidence_path(run)):
-        mend(path)
+    mend(evidence_path(run))
     pools = pool(run, answers.answers, library, report=report)
-    known = {judgement.key for judgement in read_judgements(run)}
+    ledger = Ledger(judgements_path(run), JUDGEMENT_SLOT)
     texts = set(read_evidence(run))
     done = Done()
-    scores: dict[Pair, Scores] = {}
     total = len(answers.answers)
     for start in range(0, total, BATCH):
         batch = answers.answers[start : start + BATCH]
         jobs = [job for a in batch for job in _jobs(a, answers, library, pools, name, find_flags)]
-        todo = [job for job in jobs if job.key not in known]
+        todo = [job for job in jobs if ledger.missing(job.key)]
+        ledger.keep(job.key for job in jobs if not ledger.missing(job.key))
         done.kept += len(jobs) - len(todo)
         pairs = [(job.claim.text, chunk.text) for job in todo for chunk in job.chunks]
-        scores = score_pairs(checker, pairs, {})
+        scores = score_pairs(checker, pairs)
         done.pairs += len(scores)
         done.new += len(todo)
-        _write(run, [_judgement(job, scores, name) for job in todo], library, texts)
+        _keep_texts(run, judged := [_judgement(job, scores, name) for job in todo], library, texts)
+        ledger.add(judged)
         report("judging claims", start + len(batch), total)
     return done
 
@@ -108,7 +117,7 @@ def _jobs(
 def _frames(
     answer: Answer, answers: Answers, library: Library, pools: Mapping[tuple[str, str], list[str]]
 ) -> dict[Frame, Collection[str]]:
-    """Return the frames an answer has: its own context if it was given one, the pool, the gold answer if it is a text."""
+    """Return an answer's frames: the pool, its own context if it was given one, the gold answer if it is a text."""
     frames: dict[Frame, Collection[str]] = {Frame.POOLED: pools[answer.task, answer.sample.id]}
     if answer.shown is not None:
         frames[Frame.OWN] = answer.shown
@@ -140,10 +149,9 @@ def _judgement(job: Job, scores: Mapping[Pair, Scores], name: str) -> Judgement:
     )
 
 
-def _write(run: Path, judgements: Sequence[Judgement], library: Library, known: set[str]) -> None:
-    """Append the texts first: a judgement never names a text that is not there."""
+def _keep_texts(run: Path, judgements: Sequence[Judgement], library: Library, known: set[str]) -> None:
+    """Append the texts before the judgements that name them: none names a text that is not there."""
     new = dict.fromkeys(id for one in judgements for id in one.evidence if id not in known)
     if new:
         append_lines(evidence_path(run), [{"id": id, "text": library.text(id)} for id in new])
         known |= set(new)
-    append_lines(judgements_path(run), judgements)

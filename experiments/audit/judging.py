@@ -28,13 +28,11 @@ class Judged(NamedTuple):
     chunks: tuple[Chunk, ...]
 
 
-def score_pairs(checker: Checker, pairs: Iterable[Pair], known: Mapping[Pair, Scores]) -> dict[Pair, Scores]:
-    """Return the checker's scores of pairs that are not `known` yet, each pair asked once."""
-    new = [pair for pair in dict.fromkeys(pairs) if pair not in known]
-    if not new:
-        return {}
-    rows = checker.scores(new)
-    return {pair: (float(a), float(b), float(c)) for pair, (a, b, c) in zip(new, rows, strict=True)}
+def score_pairs(checker: Checker, pairs: Iterable[Pair]) -> dict[Pair, Scores]:
+    """Return the checker's scores of (claim, evidence) pairs, each asked once."""
+    distinct = list(dict.fromkeys(pairs))
+    rows = checker.scores(distinct).tolist() if distinct else []
+    return {pair: (row[0], row[1], row[2]) for pair, row in zip(distinct, rows, strict=True)}
 
 
 def judge(claim: str, chunks: Sequence[Chunk], scores: Mapping[Pair, Scores]) -> Judged:
