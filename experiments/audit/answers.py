@@ -85,6 +85,8 @@ def read_answers(run: Path, library: Library, *, tasks: Collection[str] = (), li
         state, claims = _read(first)
         answers.append(Answer(task, sample, contender, first, state, claims, shown))
         replies = [str(reply) for reply in first.meta.get("replies", ())]
+        if first.output in replies:  # the one that was chosen is the answer itself
+            replies.remove(first.output)
         draws[first.key] = (*replies, *(r.output for r in others if r.output and not r.error))
     return Answers(content, known, samples, tuple(answers), draws)
 
