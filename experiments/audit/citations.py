@@ -9,7 +9,7 @@ contradicting, neutral or not relevant; here also unresolved, where there is no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -50,7 +50,7 @@ def label(rows: Sequence[Scores] | None) -> Cited:
     return Cited.CONTRADICTS if against >= CONTRADICTS else Cited.NEUTRAL
 
 
-def read_statement(papers: dict[str, Sequence[Scores] | None], joint: Callable[[Sequence[str]], float]) -> Statement:
+def read_statement(papers: Mapping[str, Sequence[Scores] | None], joint: Callable[[Sequence[str]], float]) -> Statement:
     """Return a claim's citations judged.
 
     papers: PMID → scores of its near chunks. joint: the support by several papers read as one text; it is only asked

@@ -2,8 +2,8 @@
 
 SelfCheck-NLI (Manakul et al. 2023, arXiv:2303.08896): for each claim the mean over n further draws of P(contradicted),
 among supported and contradicted; 0 says that every draw agrees. Semantic entropy (Farquhar et al. 2024, Nature
-630:625), in its discrete form: draws that mean the same (the same option, or for texts entailment both ways) form a cluster;
-−Σ p ln p over the clusters' shares, 0 if all mean the same, ln n if no two do.
+630:625), in its discrete form: draws that mean the same (the same option, or for texts entailment both ways) form a
+cluster; −Σ p ln p over the clusters' shares, 0 if all mean the same, ln n if no two do.
 
 What it cannot see: an error that a model makes in every draw.
 """

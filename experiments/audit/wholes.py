@@ -1,7 +1,7 @@
 """What is judged of an answer as a whole: its citations, what it leaves out, and how its further draws agree with it.
 
-RUN/audit/answers.jsonl     one line an answer: {"key", "task", "sample", "contender", "seed", "citations", "statements",
-                            "selfcheck", "entropy", "draws"}; a ledger, so what is unchanged is not judged again
+RUN/audit/answers.jsonl     one line an answer: {"key", "task", "sample", "contender", "seed", "citations",
+                            "statements", "selfcheck", "entropy", "draws"}; a ledger: what is unchanged is kept
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ Draws = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One answer with all that must be scored for it. `papers`: claim → PMID → near chunks, None for no such paper."""
+    """One answer with all that is scored for it. `papers`: for each claim PMID → near chunks, None: no such paper."""
 
     key: str
     answer: Answer
     task: Task
-    papers: dict[str, dict[str, list[Chunk] | None]]
+    papers: tuple[dict[str, list[Chunk] | None], ...]
     statements: Statements
     near: dict[str, list[Chunk]]
     draws: Draws
@@ -69,12 +69,10 @@ def judge_answers(
 
 def _work(answer: Answer, answers: Answers, library: Library, name: str) -> Work:
     task = answers.tasks[answer.task]
-    papers = {
-        claim.text: {
-            pmid: near_chunks(claim.text, [pmid], library) if library.text(pmid) else None for pmid in claim.citations
-        }
+    papers = tuple(
+        {pmid: near_chunks(claim.text, [pmid], library) if library.text(pmid) else None for pmid in claim.citations}
         for claim in answer.claims
-    }
+    )
     statements = statements_of(task, answer.sample)
     id = f"answer:{answer.record.key}"
     near = answer_chunks(id, _prose(answer.record.output or ""), statements, library)
@@ -95,12 +93,12 @@ def _joint(papers: Mapping[str, list[Chunk] | None], pmids: list[str]) -> str:
 
 
 def _pairs(work: Work) -> Iterator[Pair]:
-    for claim, papers in work.papers.items():
+    for claim, papers in zip(work.answer.claims, work.papers, strict=True):
         for chunks in papers.values():
-            yield from ((claim, chunk.text) for chunk in chunks or ())
+            yield from ((claim.text, chunk.text) for chunk in chunks or ())
         known = [pmid for pmid, chunks in papers.items() if chunks]
         for left_out in [None, *known] if len(known) > 1 else []:
-            yield claim, _joint(papers, [pmid for pmid in known if pmid != left_out])
+            yield claim.text, _joint(papers, [pmid for pmid in known if pmid != left_out])
     for text, chunks in work.near.items():
         yield from ((text, chunk.text) for chunk in chunks)
     if work.draws:
@@ -124,7 +122,9 @@ def _line(work: Work, scores: Mapping[Pair, Scores]) -> dict[str, Any]:
         "contender": answer.contender,
         "seed": answer.record.seed,
         "record": answer.record.key,
-        "citations": [_statement(claim.text, work.papers[claim.text], scores) for claim in answer.claims],
+        "citations": [
+            _statement(claim.text, papers, scores) for claim, papers in zip(answer.claims, work.papers, strict=True)
+        ],
         "statements": judge_statements(work.statements, work.near, scores) if work.statements.must else None,
         "selfcheck": [selfcheck(claim.text, texts, scores) for claim in answer.claims] if texts else None,
         "entropy": _entropy(work, scores) if work.draws else None,
