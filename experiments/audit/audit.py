@@ -1,157 +1,141 @@
-"""Audit a run: find every answer's claims, hold them against each frame of evidence, and keep what was judged.
+"""`clinrag experiment audit`: judge every answer of a run in up to four layers, and keep the judgements in the run.
 
-Resumable: a judgement's key is the sha256 of the claim, its evidence and the checker, and one that is there is not made
-again. Killed anywhere, it loses the batch in flight.
+RUN/audit/audit.json        what was audited, with which index, checker and judge; written last
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from experiments.records import fingerprint, mend
+import orjson
+
+from experiments.contenders import index_identity
 from experiments.retrieval import Report
-from rag.flags import Flag
 
-from .answers import Answer, Answers
-from .checker import Checker
-from .claims import Claim
-from .evidence import Chunk, Library, gold_answers, near_chunks
-from .judging import Pair, Scores, judge, score_pairs
+from .answers import Answers, State, read_answers
+from .checker import DEFAULT_CHECKER, Checker, load_checker
+from .claim_run import Done, judge_claims
+from .evidence import Library
+from .exact import Exact, check_exactly
+from .judge_run import JudgeDone, ask_judge, check_judge
 from .pooling import pool
-from .records import (
-    JUDGEMENT_SLOT,
-    Frame,
-    Judgement,
-    Ledger,
-    append_lines,
-    evidence_path,
-    judgements_path,
-    read_evidence,
-)
+from .wholes import judge_answers
 
-VERSION = "1"  # of the way claims and chunks are made; a new one judges anew
-BATCH = 32  # answers judged between two writes
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One claim in one frame, with the chunks it is held against."""
+class Settings:
+    """How to audit. `papers`: a file of papers that the index lacks. `checker` and `judge` are names of models."""
 
-    key: str
-    answer: Answer
-    place: int
-    claim: Claim
-    frame: Frame
-    chunks: tuple[Chunk, ...]
-    flags: tuple[Flag, ...]
+    index: Path | None = None
+    papers: Path | None = None
+    codes: Path | None = None
+    checker: str = DEFAULT_CHECKER
+    judge: str | None = None
+    tasks: tuple[str, ...] = ()
+    limit: int | None = None
 
 
 @dataclass(slots=True)
-class Done:
-    """What an audit did: judgements made now and found there, and (claim, chunk) pairs the checker read."""
+class Audit:
+    """What an audit did: answers read, judgements made and kept, and what the LLM judge did."""
 
-    new: int = 0
-    kept: int = 0
-    pairs: int = 0
-
-
-FlagFinder = Callable[[Answer, Claim], tuple[Flag, ...]]
+    answers: int
+    done: Done
+    judge: JudgeDone | None = None
 
 
-def judge_claims(
+def audit_run(
     run: Path,
-    answers: Answers,
-    library: Library,
+    settings: Settings,
     *,
-    checker: Checker,
-    name: str,
-    find_flags: FlagFinder,
+    checker: Checker | None = None,
+    judge: BaseChatModel | None = None,
     report: Report = lambda stage, done, total: None,
-) -> Done:
-    """Judge every claim of a run in every frame it has, and append what is new to the run's judgements.
+) -> Audit:
+    """Audit a run; interrupted, the same call goes on where it was.
 
-    name: what the judgements call the checker; another name is another checker, and judges anew.
+    checker, judge: models already loaded; by default those that the settings name ("none": without layer B and C).
+
+    Raises:
+        RecordsError: `run` is no run. ConfigError: the judge is of a contestant's family.
     """
-    mend(evidence_path(run))
-    pools = pool(run, answers.answers, library, report=report)
-    ledger = Ledger(judgements_path(run), JUDGEMENT_SLOT)
-    texts = set(read_evidence(run))
-    done = Done()
-    total = len(answers.answers)
-    for start in range(0, total, BATCH):
-        batch = answers.answers[start : start + BATCH]
-        jobs = [job for a in batch for job in _jobs(a, answers, library, pools, name, find_flags)]
-        todo = [job for job in jobs if ledger.missing(job.key)]
-        ledger.keep(job.key for job in jobs if not ledger.missing(job.key))
-        done.kept += len(jobs) - len(todo)
-        pairs = [(job.claim.text, chunk.text) for job in todo for chunk in job.chunks]
-        scores = score_pairs(checker, pairs)
-        done.pairs += len(scores)
-        done.new += len(todo)
-        _keep_texts(run, judged := [_judgement(job, scores, name) for job in todo], library, texts)
-        ledger.add(judged)
-        report("judging claims", start + len(batch), total)
-    return done
+    from indexes.index import Index
+
+    with ExitStack() as stack:
+        index = stack.enter_context(Index(settings.index)) if settings.index else None
+        library = Library(run, index=index, papers=settings.papers)
+        answers = read_answers(run, library, tasks=settings.tasks, limit=settings.limit)
+        if settings.judge:
+            check_judge(settings.judge, answers)  # before an hour's work, not after it
+        reader = checker if checker or settings.checker == "none" else load_checker(settings.checker)
+        name = settings.checker
+        findings = _exactly(answers, library, settings.codes, report)
+        pools = pool(run, answers.answers, library, report=report) if reader or settings.judge else {}
+        done = Done()
+        if reader:
+            done = judge_claims(
+                run, answers, library, checker=reader, name=name, pools=pools, findings=findings, report=report
+            )
+        judge_answers(run, answers, library, checker=reader, name=name, findings=findings, report=report)
+        asked = None
+        if settings.judge:
+            model = judge or _load_judge(settings.judge)
+            asked = ask_judge(run, answers, library, pools, model=model, spec=settings.judge, report=report)
+        _write(run, settings, answers, index_identity(index.manifest) if index else None, asked)
+        return Audit(len(answers.answers), done, asked)
 
 
-def _jobs(
-    answer: Answer,
-    answers: Answers,
-    library: Library,
-    pools: Mapping[tuple[str, str], list[str]],
-    name: str,
-    find_flags: FlagFinder,
-) -> Iterator[Job]:
-    frames = _frames(answer, answers, library, pools)
-    for place, claim in enumerate(answer.claims):
-        flags = find_flags(answer, claim)
-        for frame, ids in frames.items():
-            chunks = tuple(near_chunks(claim.text, ids, library))
-            where = (answer.task, answer.sample.id, answer.contender, answer.record.key, place)
-            mark = (VERSION, name, where, claim, frame, [(c.id, c.text) for c in chunks], flags)
-            yield Job(fingerprint(*mark), answer, place, claim, frame, chunks, flags)
+def _exactly(answers: Answers, library: Library, table: Path | None, report: Report) -> dict[str, Exact]:
+    from rag.codes import read_codes
+
+    codes = read_codes(table) if table else None
+    found = {}
+    for number, answer in enumerate(answers.answers, 1):
+        if answer.state == State.CLAIMS:
+            found[answer.record.key] = check_exactly(answer, library, codes=codes)
+        report("checking citations, quotations and numbers", number, len(answers.answers))
+    return found
 
 
-def _frames(
-    answer: Answer, answers: Answers, library: Library, pools: Mapping[tuple[str, str], list[str]]
-) -> dict[Frame, Collection[str]]:
-    """Return an answer's frames: the pool, its own context if it was given one, the gold answer if it is a text."""
-    frames: dict[Frame, Collection[str]] = {Frame.POOLED: pools[answer.task, answer.sample.id]}
-    if answer.shown is not None:
-        frames[Frame.OWN] = answer.shown
-    if gold := gold_answers(answers.tasks[answer.task], answer.sample):
-        base = f"gold:{answer.task}:{answer.sample.id}"
-        frames[Frame.GOLD] = [library.add(f"{base}:{number}", text) for number, text in enumerate(gold, 1)]
-    return frames
+def _load_judge(spec: str) -> BaseChatModel:
+    from rag.llm import load_llm
+
+    return load_llm(spec)
 
 
-def _judgement(job: Job, scores: Mapping[Pair, Scores], name: str) -> Judgement:
-    judged = judge(job.claim.text, job.chunks, scores)
-    return Judgement(
-        key=job.key,
-        task=job.answer.task,
-        sample=job.answer.sample.id,
-        contender=job.answer.contender,
-        record=job.answer.record.key,
-        claim=job.place,
-        text=job.claim.text,
-        part=job.claim.part,
-        frame=job.frame,
-        checker=name,
-        verdict=judged.verdict,
-        scores=judged.scores,
-        evidence=tuple(dict.fromkeys(chunk.id for chunk in judged.chunks)),
-        chunk=judged.chunks[0].text if judged.chunks else "",
-        flags=job.flags,
-        seed=job.answer.record.seed,
-    )
+def audit_path(run: Path) -> Path:
+    return run / "audit" / "audit.json"
 
 
-def _keep_texts(run: Path, judgements: Sequence[Judgement], library: Library, known: set[str]) -> None:
-    """Append the texts before the judgements that name them: none names a text that is not there."""
-    new = dict.fromkeys(id for one in judgements for id in one.evidence if id not in known)
-    if new:
-        append_lines(evidence_path(run), [{"id": id, "text": library.text(id)} for id in new])
-        known |= set(new)
+def read_audit(run: Path) -> dict[str, Any] | None:
+    """Return what a run's last finished audit was; None if there is none."""
+    path = audit_path(run)
+    content: dict[str, Any] | None = orjson.loads(path.read_bytes()) if path.is_file() else None
+    return content
+
+
+def _write(
+    run: Path, settings: Settings, answers: Answers, identity: dict[str, Any] | None, judged: JudgeDone | None
+) -> None:
+    content = {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "tasks": list(answers.tasks),
+        "limit": settings.limit,
+        "checker": None if settings.checker == "none" else settings.checker,
+        "judge": settings.judge and {"name": settings.judge} | asdict(judged or JudgeDone()),
+        "index": identity,
+        "papers": settings.papers and settings.papers.name,
+        "codes": settings.codes is not None,
+    }
+    path = audit_path(run)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name("audit.json.partial")
+    partial.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    partial.replace(path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from experiments.answers.declared import FIELDS, json_value, without_thought
@@ -23,63 +23,91 @@ FEWEST_WORDS = 4  # "Yes, it does." says nothing that could be looked up
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`text` is what is claimed, `citations` the PMIDs it gives, `quotes` what it quotes: (PMID or "", words)."""
+    """`text` is what is claimed, `citations` the PMIDs it gives, `quotes` what it quotes: (PMID or "", words).
+
+    It was read from [start, end) of block number `block` of the output (`blocks`).
+    """
 
     text: str
     part: Part
     citations: tuple[str, ...] = ()
     quotes: tuple[tuple[str, str], ...] = ()
+    block: int = 0
+    start: int = 0
+    end: int = 0
 
 
 _STRING = re.compile(r'"(\w+)"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
+_WORDS = re.compile(r"[“\"]([^”\"]{15,})[”\"]")
 
 
 def extract_claims(output: str) -> tuple[Claim, ...]:
     """Return the claims of an output in order; none if it claims nothing.
 
-    Thinking blocks are not shown to a reader and are left out. What stands in a JSON field that is no answer, or before
-    a last "Final answer: …" line, is reasoning. A quotation line (`> PMID: "…"`) belongs to the sentence before it.
+    A quotation line (`> PMID: "…"`) belongs to the sentence before it.
     """
     found: list[Claim] = []
-    for part, text in _parts(without_thought(output)):
-        for line in text.splitlines():
+    for number, (part, text) in enumerate(blocks(output)):
+        start = 0
+        for line in text.splitlines(keepends=True):
             if quoted := wording.QUOTE_LINE.match(line.strip()):
                 if found:
                     last = found[-1]
-                    found[-1] = Claim(last.text, last.part, last.citations, (*last.quotes, (quoted[1], quoted[2])))
+                    quotes = (*last.quotes, (quoted[1], quoted[2]))
+                    found[-1] = replace(last, quotes=quotes, end=start + len(line.rstrip()))
             else:
-                found += _line_claims(line, part)
+                found += _line_claims(line, part, number, start)
+            start += len(line)
     return tuple(found)
 
 
-def cited_pmids(output: str) -> tuple[str, ...]:
-    """Return every PMID an output cites, claim or not, each once in order."""
-    return tuple(dict.fromkeys(pmid for claim in extract_claims(output) for pmid in claim.citations))
+def blocks(output: str) -> tuple[tuple[Part, str], ...]:
+    """Return an output's texts. Thinking blocks are not shown to a reader and are left out.
+
+    What stands in a JSON field that is no answer, or before a last "Final answer: …" line, is reasoning.
+    """
+    text = without_thought(output)
+    value = json_value(text)
+    if isinstance(value, dict):
+        return tuple((_part(key), _prose(item)) for key, item in value.items())
+    if text.startswith("{") and (fields := _STRING.findall(text)):  # JSON that was cut off, or never was quite JSON
+        return tuple((_part(key), item.replace('\\"', '"').replace("\\n", "\n")) for key, item in fields)
+    lines = text.splitlines()
+    last = max((n for n, line in enumerate(lines) if wording.FINAL.match(line)), default=0)
+    reasoning: tuple[tuple[Part, str], ...] = (("reasoning", "\n".join(lines[:last])),) if last else ()
+    return (*reasoning, ("answer", "\n".join(lines[last:])))
 
 
-def _line_claims(line: str, part: Part) -> Iterator[Claim]:
-    line = wording.LIST_MARK.sub("", line).strip()
-    if line.startswith("#"):
+def _line_claims(line: str, part: Part, block: int, offset: int) -> Iterator[Claim]:
+    mark = wording.LIST_MARK.match(line)
+    body = line[mark.end() :] if mark else line
+    if body.startswith("#"):
         return
-    for sentence in _joined([span.text for span in split_sentences(line)]):
-        citations = _citations(sentence)
+    offset += len(line) - len(body)
+    for start, end in _sentences(body):
+        sentence = body[start:end].replace("**", "").replace("__", "")
         text = _assertion(sentence)
         if is_claim(sentence) and is_claim(text):
-            yield Claim(text, part, citations, tuple(("", q) for q in re.findall(r"[“\"]([^”\"]{15,})[”\"]", text)))
+            quotes = tuple(("", words) for words in _WORDS.findall(text))
+            yield Claim(text, part, _citations(sentence), quotes, block, offset + start, offset + end)
 
 
-def _joined(sentences: list[str]) -> list[str]:
-    """Put a bare statistic, or a citation that stands after the full stop, back to the sentence it belongs to."""
-    kept: list[str] = []
-    for sentence in sentences:
+def _sentences(line: str) -> list[tuple[int, int]]:
+    """Return where a line's sentences stand; citations after a full stop, and bare statistics, go with the one before.
+
+    "… p < 0.05. HR 0.8 (95% CI 0.7–0.9)" is one sentence.
+    """
+    kept: list[tuple[int, int]] = []
+    for _, start, end in split_sentences(line):
+        sentence = line[start:end]
         if kept and (mark := wording.BRACKETS.match(sentence)):
-            kept[-1] += f" {mark[0].strip()}"
-            sentence = sentence[mark.end() :].strip(" .;")
-        rest = wording.BARE.sub("", wording.BRACKETS.sub("", sentence)).strip(" .;")
+            kept[-1] = (kept[-1][0], start + mark.end())
+            start += mark.end() + len(sentence[mark.end() :]) - len(sentence[mark.end() :].lstrip(" .;"))
+        rest = wording.BARE.sub("", wording.BRACKETS.sub("", line[start:end])).strip(" .;")
         if kept and (not rest or wording.STATISTIC.match(rest)):
-            kept[-1] += f" {sentence}" if sentence else ""
-        else:
-            kept.append(sentence)
+            kept[-1] = (kept[-1][0], end)
+        elif start < end:
+            kept.append((start, end))
     return kept
 
 
@@ -108,20 +136,6 @@ def _citations(sentence: str) -> tuple[str, ...]:
     marks = [m[0] for m in wording.BRACKETS.finditer(sentence)]
     marks += [m[0] for m in wording.BARE.finditer(wording.BRACKETS.sub("", sentence))]
     return tuple(dict.fromkeys(number for mark in marks for number in re.findall(r"\d+", mark)))
-
-
-def _parts(text: str) -> Iterator[tuple[Part, str]]:
-    value = json_value(text)
-    if isinstance(value, dict):
-        yield from ((_part(key), _prose(item)) for key, item in value.items())
-    elif text.startswith("{") and (fields := _STRING.findall(text)):  # JSON that was cut off, or never was quite JSON
-        yield from ((_part(key), item.replace('\\"', '"').replace("\\n", "\n")) for key, item in fields)
-    else:
-        lines = text.splitlines()
-        last = max((n for n, line in enumerate(lines) if wording.FINAL.match(line)), default=0)
-        if last:
-            yield "reasoning", "\n".join(lines[:last])
-        yield "answer", "\n".join(lines[last:])
 
 
 def _part(field: str) -> Part:

@@ -13,7 +13,7 @@ from experiments.records import Record, Sample
 from experiments.retrieval import read_passages
 from experiments.tasks.task import Kind, Task
 from indexes.document import Document, Section
-from rag.conflicts import content_words
+from rag.aligning import content_words
 from rag.sentences import split_sentences
 
 if TYPE_CHECKING:
@@ -53,6 +53,12 @@ class Library:
         """Return a paper: the index's own, else the file's or what the run kept of it."""
         found = self.index.get(pmid) if self.index is not None else None
         return found or self._papers.get(pmid)
+
+    def source(self, id: str) -> Document | None:
+        """Return a paper, or a text that is none in the form of one, for the exact checks."""
+        if id in self._texts:
+            return Document(pmid=id, sections=(Section("", self._texts[id]),))
+        return self.paper(id)
 
     def text(self, id: str) -> str:
         """Return a text; empty for an id that is not known here."""

@@ -6,7 +6,7 @@ RUN/audit/judge.jsonl       one line an answer: {"key", "task", "sample", "conte
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from .answers import Answer, Answers, State
 from .evidence import Library, near_chunks
 from .families import families, relatives
 from .llm_judge import INSTRUCTIONS, Fact, agreed, judge_prompt, read_facts, sentence_verdicts
+from .pooling import Pools
 from .records import ANSWER_SLOT, Ledger
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def ask_judge(
     run: Path,
     answers: Answers,
     library: Library,
-    pools: Mapping[tuple[str, str], list[str]],
+    pools: Pools,
     *,
     model: BaseChatModel,
     spec: str,
@@ -92,7 +93,7 @@ Work = tuple[Answer, dict[str, str]]
 
 def _ask(model: BaseChatModel, spec: str, todo: Mapping[str, Work], done: JudgeDone) -> list[dict[str, Any]]:
     """Return the lines of a batch; all prompts, both orders, go to the model together."""
-    prompts = [
+    prompts: list[Any] = [
         judge_prompt(answer.sample.question, [c.text for c in answer.claims], order)
         for answer, passages in todo.values()
         for order in (passages, dict(reversed(passages.items())))
@@ -133,7 +134,7 @@ def _line(key: str, answer: Answer, spec: str, both: Sequence[list[Fact] | None]
     }
 
 
-def _passages(answer: Answer, library: Library, pools: Mapping[tuple[str, str], Collection[str]]) -> dict[str, str]:
+def _passages(answer: Answer, library: Library, pools: Pools) -> dict[str, str]:
     """Return the texts nearest to the answer's claims, each claim's best first in turn; none: nothing to judge by."""
     ids = pools[answer.task, answer.sample.id]
     near = [[chunk.id for chunk in near_chunks(claim.text, ids, library)] for claim in answer.claims]

@@ -22,9 +22,10 @@ from .records import append_lines, read_lines
 OF_CLAIM = 5  # papers found by a claim's words
 OF_QUESTION = 10  # papers found by the question's words and meaning
 EVERY = 256  # searches between two writes
+Pools = Mapping[tuple[str, str], Sequence[str]]  # (task, sample) → ids of texts
 
 
-def pool(run: Path, answers: Sequence[Answer], library: Library, *, report: Report) -> dict[tuple[str, str], list[str]]:
+def pool(run: Path, answers: Sequence[Answer], library: Library, *, report: Report) -> Pools:
     """Return (task, sample) → ids of its pooled evidence. Without an index it holds what is shown, cited and gold."""
     found = _search(run, library.index, answers, report) if library.index is not None else {}
     pooled: dict[tuple[str, str], dict[str, None]] = {}

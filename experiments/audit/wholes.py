@@ -1,7 +1,7 @@
 """What is judged of an answer as a whole: its citations, what it leaves out, and how its further draws agree with it.
 
-RUN/audit/answers.jsonl     one line an answer: {"key", "task", "sample", "contender", "seed", "citations",
-                            "statements", "selfcheck", "entropy", "draws"}; a ledger: what is unchanged is kept
+RUN/audit/answers.jsonl     one line an answer: what the exact checks found ("flags", "ledger", …), "citations",
+                            "statements", "selfcheck", "entropy", "draws"; a ledger: what is unchanged is kept
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .checker import Checker
 from .citations import read_statement
 from .claims import extract_claims
 from .evidence import Chunk, Library, near_chunks
+from .exact import Exact
 from .judging import SUPPORTS, Pair, Scores, score_pairs
 from .records import ANSWER_SLOT, Ledger
 from .sampling import entropy, selfcheck, selfcheck_pairs, semantic_clusters
@@ -38,6 +39,7 @@ class Work:
     key: str
     answer: Answer
     task: Task
+    exact: Exact
     papers: tuple[dict[str, list[Chunk] | None], ...]
     statements: Statements
     near: dict[str, list[Chunk]]
@@ -50,24 +52,35 @@ def answers_path(run: Path) -> Path:
 
 
 def judge_answers(
-    run: Path, answers: Answers, library: Library, *, checker: Checker, name: str, report: Report
+    run: Path,
+    answers: Answers,
+    library: Library,
+    *,
+    checker: Checker | None,
+    name: str,
+    findings: Mapping[str, Exact],
+    report: Report,
 ) -> tuple[int, int]:
-    """Judge every answer that claims something as a whole; return how many were new and how many were there."""
+    """Judge every answer that claims something as a whole; return how many were new and how many were there.
+
+    checker: None leaves out what needs one. findings: of the exact checks, by record key.
+    """
     ledger = Ledger(answers_path(run), ANSWER_SLOT)
     judged = [answer for answer in answers.answers if answer.state == State.CLAIMS]
     new = 0
     for start in range(0, len(judged), BATCH):
-        batch = [_work(answer, answers, library, name) for answer in judged[start : start + BATCH]]
+        part = judged[start : start + BATCH]
+        batch = [_work(answer, answers, library, name, findings[answer.record.key]) for answer in part]
         ledger.keep(work.key for work in batch if not ledger.missing(work.key))
         todo = [work for work in batch if ledger.missing(work.key)]
-        scores = score_pairs(checker, (pair for work in todo for pair in _pairs(work)))
-        ledger.add([_line(work, scores) for work in todo])
+        scores = score_pairs(checker, (pair for work in todo for pair in _pairs(work))) if checker else {}
+        ledger.add([_exact(work) | (_checked(work, scores) if checker else NOT_CHECKED) for work in todo])
         new += len(todo)
         report("judging answers as a whole", start + len(batch), len(judged))
     return new, len(judged) - new
 
 
-def _work(answer: Answer, answers: Answers, library: Library, name: str) -> Work:
+def _work(answer: Answer, answers: Answers, library: Library, name: str, exact: Exact) -> Work:
     task = answers.tasks[answer.task]
     papers = tuple(
         {pmid: near_chunks(claim.text, [pmid], library) if library.text(pmid) else None for pmid in claim.citations}
@@ -78,8 +91,8 @@ def _work(answer: Answer, answers: Answers, library: Library, name: str) -> Work
     near = answer_chunks(id, _prose(answer.record.output or ""), statements, library)
     draws = answers.draws.get(answer.record.key, ())
     texts = tuple(_prose(draw) for draw in draws)
-    mark = (VERSION, name, answer.record.key, answer.record.output, papers, statements, draws)
-    return Work(fingerprint(*mark), answer, task, papers, statements, near, draws, texts)
+    mark = (VERSION, name, answer.record.key, answer.record.output, exact, papers, tuple(statements), draws)
+    return Work(fingerprint(*mark), answer, task, exact, papers, statements, near, draws, texts)
 
 
 def _prose(output: str) -> str:
@@ -112,9 +125,9 @@ def _every(work: Work) -> list[str]:
     return [_prose(work.answer.record.output or ""), *work.texts]
 
 
-def _line(work: Work, scores: Mapping[Pair, Scores]) -> dict[str, Any]:
+def _exact(work: Work) -> dict[str, Any]:
+    """Return what needs no checker."""
     answer = work.answer
-    texts = [text for text in work.texts if text]
     return {
         "key": work.key,
         "task": answer.task,
@@ -122,14 +135,26 @@ def _line(work: Work, scores: Mapping[Pair, Scores]) -> dict[str, Any]:
         "contender": answer.contender,
         "seed": answer.record.seed,
         "record": answer.record.key,
+        "draws": len(work.draws),
+        **{name: value for name, value in asdict(work.exact).items() if name != "of_claims"},
+    }
+
+
+def _checked(work: Work, scores: Mapping[Pair, Scores]) -> dict[str, Any]:
+    """Return what the checker says."""
+    claims = work.answer.claims
+    texts = [text for text in work.texts if text]
+    return {
         "citations": [
-            _statement(claim.text, papers, scores) for claim, papers in zip(answer.claims, work.papers, strict=True)
+            _statement(claim.text, papers, scores) for claim, papers in zip(claims, work.papers, strict=True)
         ],
         "statements": judge_statements(work.statements, work.near, scores) if work.statements.must else None,
-        "selfcheck": [selfcheck(claim.text, texts, scores) for claim in answer.claims] if texts else None,
+        "selfcheck": [selfcheck(claim.text, texts, scores) for claim in claims] if texts else None,
         "entropy": _entropy(work, scores) if work.draws else None,
-        "draws": len(work.draws),
     }
+
+
+NOT_CHECKED: dict[str, Any] = dict.fromkeys(("citations", "statements", "selfcheck", "entropy"))
 
 
 def _statement(claim: str, papers: Mapping[str, list[Chunk] | None], scores: Mapping[Pair, Scores]) -> dict[str, Any]:

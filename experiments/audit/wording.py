@@ -7,7 +7,7 @@ import re
 _I = re.IGNORECASE
 FINAL = re.compile(r"^.{0,60}?\b(?:final answer|answer|conclusion)\b\s*(?:is|:)", _I)
 QUOTE_LINE = re.compile(r'^>\s*(?:PMID:?\s*)?(\d+)\s*:\s*"?(.*?)"?\s*$')
-LIST_MARK = re.compile(r"^\s*(?:[-*•]\s+|\(?\d{1,2}[.)]\s+|[A-H][.)]\s+(?=\S+\s+\S+\s+\S+\s+\S+))|\*\*|__")
+LIST_MARK = re.compile(r"^\s*(?:[-*•]\s+|\(?\d{1,2}[.)]\s+|[A-H][.)]\s+(?=\S+\s+\S+\s+\S+\s+\S+))+")
 # [12345678, 23456789] or (PMID: 123): four digits at least, since [3] is a place in a list, not a paper
 BRACKETS = re.compile(r"\s*[\[(](?:\s*(?:PMIDs?:?\s*\d{1,9}|\d{4,9})\s*[,;]?)+[\])]", _I)
 BARE = re.compile(r"\s*\(?\bPMIDs?:?\s*(\d{1,9}(?:\s*[,;]\s*\d{1,9})*)\)?", _I)
