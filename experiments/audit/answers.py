@@ -82,7 +82,7 @@ def read_answers(run: Path, library: Library, *, tasks: Collection[str] = (), li
         contexts = context_ids(task, sample, library)
         given = known[task].context == Context.GIVEN
         shown = shown_ids(first, entry, contexts, given) if readers[task, contender] or given else None
-        state, claims = _read(first)
+        state, claims = _read(first, shown or ())
         answers.append(Answer(task, sample, contender, first, state, claims, shown))
         replies = [str(reply) for reply in first.meta.get("replies", ())]
         if first.output in replies:  # the one that was chosen is the answer itself
@@ -91,13 +91,13 @@ def read_answers(run: Path, library: Library, *, tasks: Collection[str] = (), li
     return Answers(content, known, samples, tuple(answers), draws)
 
 
-def _read(record: Record) -> tuple[State, tuple[Claim, ...]]:
+def _read(record: Record, shown: tuple[str, ...]) -> tuple[State, tuple[Claim, ...]]:
     if record.output is None or record.error:
         return State.ERROR, ()
     # rightly abstaining on what cannot be answered is scored correct, and is an abstention all the same
     if record.outcome == Outcome.ABSTAINED or (record.outcome in ANSWERED and record.answer is None):
         return State.ABSTAINED, ()
-    claims = extract_claims(record.output)
+    claims = extract_claims(record.output, shown=shown)
     return (State.CLAIMS if claims else State.NO_CLAIMS), claims
 
 

@@ -75,7 +75,7 @@ def audit_run(
         if settings.judge:
             check_judge(settings.judge, answers)  # before an hour's work, not after it
         reader = checker if checker or settings.checker == "none" else load_checker(settings.checker)
-        name = settings.checker
+        name = str(getattr(reader, "name", settings.checker))
         findings = _exactly(answers, library, settings.codes, report)
         pools = pool(run, answers.answers, library, report=report) if reader or settings.judge else {}
         done = Done()
@@ -88,7 +88,9 @@ def audit_run(
         if settings.judge:
             model = judge or _load_judge(settings.judge)
             asked = ask_judge(run, answers, library, pools, model=model, spec=settings.judge, report=report)
-        _write(run, settings, answers, index_identity(index.manifest) if index else None, asked)
+        _write(
+            run, settings, name if reader else None, answers, index_identity(index.manifest) if index else None, asked
+        )
         return Audit(len(answers.answers), done, asked)
 
 
@@ -122,13 +124,18 @@ def read_audit(run: Path) -> dict[str, Any] | None:
 
 
 def _write(
-    run: Path, settings: Settings, answers: Answers, identity: dict[str, Any] | None, judged: JudgeDone | None
+    run: Path,
+    settings: Settings,
+    checker: str | None,
+    answers: Answers,
+    identity: dict[str, Any] | None,
+    judged: JudgeDone | None,
 ) -> None:
     content = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "tasks": list(answers.tasks),
         "limit": settings.limit,
-        "checker": None if settings.checker == "none" else settings.checker,
+        "checker": checker,
         "judge": settings.judge and {"name": settings.judge} | asdict(judged or JudgeDone()),
         "index": identity,
         "papers": settings.papers and settings.papers.name,

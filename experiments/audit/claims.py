@@ -7,18 +7,19 @@ refusal, a heading) is left out, and an answer of which nothing is left has no c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from experiments.answers.declared import FIELDS, json_value, without_thought
 from experiments.answers.refusals import text_cannot_tell
+from rag.mentions import find_mentions, without
 from rag.sentences import split_sentences
 
 from . import wording
 
 Part = Literal["reasoning", "answer"]
-FEWEST_WORDS = 4  # "Yes, it does." says nothing that could be looked up
+FEWEST_WORDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,11 @@ _STRING = re.compile(r'"(\w+)"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
 _WORDS = re.compile(r"[“\"]([^”\"]{15,})[”\"]")
 
 
-def extract_claims(output: str) -> tuple[Claim, ...]:
+def extract_claims(output: str, *, shown: Sequence[str] = ()) -> tuple[Claim, ...]:
     """Return the claims of an output in order; none if it claims nothing.
 
-    A quotation line (`> PMID: "…"`) belongs to the sentence before it.
+    shown: PMIDs of the passages it was written from, which [1], [2] … then name. A quotation line (`> PMID: "…"`)
+    belongs to the sentence before it.
     """
     found: list[Claim] = []
     for number, (part, text) in enumerate(blocks(output)):
@@ -56,7 +58,7 @@ def extract_claims(output: str) -> tuple[Claim, ...]:
                     quotes = (*last.quotes, (quoted[1], quoted[2]))
                     found[-1] = replace(last, quotes=quotes, end=start + len(line.rstrip()))
             else:
-                found += _line_claims(line, part, number, start)
+                found += _line_claims(line, part, number, start, shown)
             start += len(line)
     return tuple(found)
 
@@ -78,43 +80,36 @@ def blocks(output: str) -> tuple[tuple[Part, str], ...]:
     return (*reasoning, ("answer", "\n".join(lines[last:])))
 
 
-def _line_claims(line: str, part: Part, block: int, offset: int) -> Iterator[Claim]:
+def _line_claims(line: str, part: Part, block: int, offset: int, shown: Sequence[str]) -> Iterator[Claim]:
     mark = wording.LIST_MARK.match(line)
     body = line[mark.end() :] if mark else line
     if body.startswith("#"):
         return
     offset += len(line) - len(body)
-    for start, end in _sentences(body):
-        sentence = body[start:end].replace("**", "").replace("__", "")
+    mentions = find_mentions(body, shown=shown)
+    plain = wording.EMPTY.sub(lambda gap: " " * len(gap[0]), without(body, mentions))
+    for start, end in _sentences(plain):
+        sentence = plain[start:end].replace("**", "").replace("__", "")
         text = _assertion(sentence)
         if is_claim(sentence) and is_claim(text):
+            cited = tuple(dict.fromkeys(m.target for m in mentions if m.form == "pmid" and start <= m.start < end))
             quotes = tuple(("", words) for words in _WORDS.findall(text))
-            yield Claim(text, part, _citations(sentence), quotes, block, offset + start, offset + end)
+            yield Claim(text, part, cited, quotes, block, offset + start, offset + end)
 
 
-def _sentences(line: str) -> list[tuple[int, int]]:
-    """Return where a line's sentences stand; citations after a full stop, and bare statistics, go with the one before.
-
-    "… p < 0.05. HR 0.8 (95% CI 0.7–0.9)" is one sentence.
-    """
-    kept: list[tuple[int, int]] = []
-    for _, start, end in split_sentences(line):
-        sentence = line[start:end]
-        if kept and (mark := wording.BRACKETS.match(sentence)):
-            kept[-1] = (kept[-1][0], start + mark.end())
-            start += mark.end() + len(sentence[mark.end() :]) - len(sentence[mark.end() :].lstrip(" .;"))
-        rest = wording.BARE.sub("", wording.BRACKETS.sub("", line[start:end])).strip(" .;")
-        if kept and (not rest or wording.STATISTIC.match(rest)):
-            kept[-1] = (kept[-1][0], end)
-        elif start < end:
-            kept.append((start, end))
-    return kept
+def _sentences(plain: str) -> list[tuple[int, int]]:
+    """Return where a line's sentences stand, each with what was blanked after its full stop: citations."""
+    spans = [(span.start, span.end) for span in split_sentences(plain) if any(c.isalnum() for c in span.text)]
+    ends = [start for start, _ in spans[1:]] + [len(plain.rstrip("\n"))]
+    return [(start, end) for (start, _), end in zip(spans, ends, strict=False)]
 
 
 def is_claim(sentence: str) -> bool:
     """Tell whether a sentence says something about the world that evidence could speak to."""
     words = re.findall(r"[^\W\d_]{2,}", sentence)
-    if len(words) < FEWEST_WORDS or sentence.rstrip().endswith(("?", ":")):
+    if len(words) < FEWEST_WORDS or sum(len(word) > 3 for word in words) < 2:  # "Yes, it does."
+        return False
+    if sentence.rstrip().endswith(("?", ":")):
         return False
     if any(rule.search(sentence) for rule in (wording.CHOOSES, wording.PLANS, wording.ADVISES, wording.ABOUT)):
         return False
@@ -127,15 +122,9 @@ def _assertion(sentence: str) -> str:
     while text != before:
         before = text
         text = wording.OPENING.sub("", wording.SOURCE.sub("", text), count=1).lstrip()
-    text = re.sub(r"\.[\s.]*$", ".", " ".join(wording.BARE.sub("", wording.BRACKETS.sub("", text)).split()))
+    text = re.sub(r"\s+([.,;:])", r"\1", " ".join(text.split()))
+    text = re.sub(r"\.[\s.]*$", ".", text)
     return text[:1].upper() + text[1:]
-
-
-def _citations(sentence: str) -> tuple[str, ...]:
-    """Return the PMIDs that stand in brackets or after the word PMID."""
-    marks = [m[0] for m in wording.BRACKETS.finditer(sentence)]
-    marks += [m[0] for m in wording.BARE.finditer(wording.BRACKETS.sub("", sentence))]
-    return tuple(dict.fromkeys(number for mark in marks for number in re.findall(r"\d+", mark)))
 
 
 def _part(field: str) -> Part:

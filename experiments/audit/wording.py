@@ -8,9 +8,7 @@ _I = re.IGNORECASE
 FINAL = re.compile(r"^.{0,60}?\b(?:final answer|answer|conclusion)\b\s*(?:is|:)", _I)
 QUOTE_LINE = re.compile(r'^>\s*(?:PMID:?\s*)?(\d+)\s*:\s*"?(.*?)"?\s*$')
 LIST_MARK = re.compile(r"^\s*(?:[-*•]\s+|\(?\d{1,2}[.)]\s+|[A-H][.)]\s+(?=\S+\s+\S+\s+\S+\s+\S+))+")
-# [12345678, 23456789] or (PMID: 123): four digits at least, since [3] is a place in a list, not a paper
-BRACKETS = re.compile(r"\s*[\[(](?:\s*(?:PMIDs?:?\s*\d{1,9}|\d{4,9})\s*[,;]?)+[\])]", _I)
-BARE = re.compile(r"\s*\(?\bPMIDs?:?\s*(\d{1,9}(?:\s*[,;]\s*\d{1,9})*)\)?", _I)
+EMPTY = re.compile(r"[\[(][\s,;]*[\])]")  # what is left of brackets whose citations were taken out
 
 _PAPER = r"(?:documents?|passages?|sources?|abstracts?|snippets?|references?)"
 _POSITION = rf"(?:the\s+)?{_PAPER}\s*\[?\d+\]?"
@@ -66,10 +64,4 @@ ABOUT = re.compile(
     r"investigates?|emphasi[sz]es?|address(?:es)?|explores?|evaluates?|highlights? (?!that))|"
     rf"^(?:no|none of the) (?:\w+ ){{0,2}}?(?:documents?|information|passages?)",
     _I,
-)
-# what only continues the sentence before it: "… p < 0.05. HR 0.8 (95% CI 0.7–0.9)"
-STATISTIC = re.compile(
-    r"^\W*(?:a?(?:HR|OR|RR|IRR|SMD|MD|WMD|NNT)|[Hh]azard ratio|[Oo]dds ratio|[Rr]elative risk|[Rr]isk ratio|"
-    r"[Mm]ean difference|\d+\s?%\s?(?:CI|confidence)|CI|[Pp](?:-value)?|n)\s*[=:<>≤≥,(]?\s*[-−–+]?\d[^A-Za-z]*"
-    r"(?:(?:CI|to|and|vs|per|HR|OR|RR|[Pp]|n|years?|months?)\b[^A-Za-z]*)*$"
 )
