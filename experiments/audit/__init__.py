@@ -1,1 +1,1 @@
-"""What an answer says that its sources do not: exact rules, and a checker model."""
+"""What an answer claims, what the literature says to it, and how surely we know: the hallucination audit."""

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.errors import ModelCallError
-from rag.conflicts import content_words, finding
+from rag.aligning import content_words
+from rag.conflicts import finding
 from rag.sentences import split_sentences
 
 LABELS = ("supported", "contradicted", "unverifiable")
