@@ -71,7 +71,7 @@ def _gaps(task: str, contender: str, row: Mapping[str, Any]) -> list[str]:
     gaps = [f"{row[kind]:,} {words}" for kind, words in kinds if row[kind]]
     said = [f"{contender} on {task}, not judged: {'; '.join(gaps)} (of {row['n']:,})."] if gaps else []
     if not row["cites"] and row["judged"]:
-        said.append(f"{contender} on {task} cites no PMID: its citations cannot be judged.")
+        said.append(f"{contender} on {task} cites no PMID: invented citations and altered numbers cannot be judged.")
     if row["judged"] and Frame.OWN not in row["frames"]:
         said.append(f"{contender} on {task}: what it read is nothing, or not known here: faithfulness is undefined.")
     pooled = row["frames"].get(Frame.POOLED)

@@ -40,6 +40,7 @@ CITATIONS = (
     *(f"{name}, %" for name in ("supports", "contradicts", "neutral", "not relevant", "unresolved")),
     "claims with support, %",
 )
+COUNTED = {"ledger": "citations", "attributed": "citations, named", "quotes": "quotations", "numbers": "numbers"}
 Row = tuple[str, ...]
 
 
@@ -97,6 +98,19 @@ def flag_rows(task: Mapping[str, Any]) -> list[Row]:
     ]
 
 
+def exact_rows(task: Mapping[str, Any]) -> list[Row]:
+    """Return what the exact checks counted; a count that no contender has is no row, and no perfection."""
+    arms = task["contenders"].values()
+    rows = [
+        (words, kind, *(f"{row[field].get(kind, 0):,}" for row in arms))
+        for field, words in COUNTED.items()
+        for kind in dict.fromkeys(kind for row in arms for kind in row[field])
+    ]
+    if any(row["cites"] for row in arms):
+        rows.append(("sentences", "that state something and cite, %", *(percent(row["citing"]) for row in arms)))
+    return rows
+
+
 def signal_rows(task: Mapping[str, Any]) -> list[Row]:
     """Return the signals of confidence: SelfCheck-NLI and semantic entropy."""
     return [
@@ -121,6 +135,7 @@ def _tables(task: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str], list[
         ),
         ("Claims held against evidence, by frame (95 % CI over questions)", EVIDENCE, evidence_rows, 2),
         ("Answers with each finding of the exact checks", ("finding", *arms), flag_rows, 1),
+        ("What the exact checks counted", ("of", "how it stands", *arms), exact_rows, 2),
         ("Citations: ALCE's recall and precision, mended, and BioGen's rates", CITATIONS, citation_rows, 1),
         ("Agreement between draws: a signal, no verdict", SIGNALS, signal_rows, 1),
     )

@@ -50,7 +50,7 @@ class Audited(NamedTuple):
 
     @property
     def hallucinated(self) -> bool:
-        """Whether it counts for the headline."""
+        """Whether it counts for the headline: what was not judged counts as no error, and the limits say so."""
         return self.contradicted or self.flagged(INVENTED) or self.flagged(ALTERED)
 
 
@@ -95,7 +95,10 @@ def _spread(found: Mapping[str, Any], factor: int, decimals: int) -> str:
 def tally(audited: Sequence[Audited]) -> dict[str, Any]:
     """Return one contender's figures on one task, as plain JSON."""
     states = Counter(one.answer.state for one in audited)
-    judged = [one for one in audited if one.answer.state == State.CLAIMS and one.judgements]
+    judged = [one for one in audited if one.whole is not None]
+    held = [one for one in judged if one.judgements.get(Frame.POOLED)]
+    citing = any(one.whole and one.whole["ledger"] for one in judged)
+    counting = any(one.whole and one.whole["numbers"] for one in judged)
     clusters = [_cluster(one) for one in judged]
     answered = states[State.CLAIMS] + states[State.NO_CLAIMS]
     kinds = Counter(
@@ -111,12 +114,17 @@ def tally(audited: Sequence[Audited]) -> dict[str, Any]:
         "unparsed": sum(one.answer.record.outcome == Outcome.UNPARSED for one in audited),
         "judged": len(judged),
         "hallucinated": share([one.hallucinated for one in judged], clusters),
-        "contradicted": share([one.contradicted for one in judged], clusters),
-        "invented": share([one.flagged(INVENTED) for one in judged], clusters),
-        "altered": share([one.flagged(ALTERED) for one in judged], clusters),
+        "contradicted": share([one.contradicted for one in held], [_cluster(one) for one in held]),
+        "invented": share([one.flagged(INVENTED) for one in judged], clusters) if citing else None,
+        "altered": share([one.flagged(ALTERED) for one in judged], clusters) if counting else None,
         "claims": sum(len(one.answer.claims) for one in judged),
         "claims_per_answer": mean([float(len(one.answer.claims)) for one in judged], clusters),
-        "cites": sum(any(claim.citations for claim in one.answer.claims) for one in judged),
+        "cites": sum(bool(one.whole and one.whole["ledger"]) for one in judged),
+        "quotes": dict(_added(judged, "quotes")),
+        "numbers": dict(_added(judged, "numbers")),
+        "ledger": dict(_added(judged, "ledger")),
+        "attributed": dict(_added(judged, "attributed")),
+        "citing": _citing(judged),
         "frames": {str(frame): found for frame in Frame if (found := frame_rates(judged, frame))},
         "flags": {kind: kinds[kind] for kind in FLAGS if kinds[kind]},
         "completeness": _statements(judged, completeness),
@@ -193,9 +201,7 @@ def compare_arms(
     by_contender: Mapping[str, Sequence[Audited]], pairs: Sequence[Sequence[str]] | None
 ) -> list[Comparison]:
     """Compare contenders' headline on the questions that both were judged on; above 0: the first errs more often."""
-    judged = {
-        name: {one.answer.sample.id: one for one in found if one.judgements} for name, found in by_contender.items()
-    }
+    judged = {name: {one.answer.sample.id: one for one in found if one.whole} for name, found in by_contender.items()}
     names = list(judged)
     found = []
     for a, b in pairs or [(a, b) for place, a in enumerate(names) for b in names[:place]]:
@@ -211,6 +217,21 @@ def corrected(families: Mapping[str, list[Comparison]]) -> dict[str, list[Compar
     flat = [one for found in families.values() for one in found]
     done = iter(correct_family(flat) if flat else [])
     return {name: [next(done) for _ in found] for name, found in families.items()}
+
+
+def _added(judged: Sequence[Audited], field: str) -> Counter[str]:
+    """Add up what the exact checks counted in each answer."""
+    total: Counter[str] = Counter()
+    for one in judged:
+        total.update(one.whole[field] if one.whole else {})
+    return total
+
+
+def _citing(judged: Sequence[Audited]) -> dict[str, Any] | None:
+    """Return citation coverage: the share of sentences that state something and cite."""
+    counts = [(_cluster(one), one.whole["sentences"]) for one in judged if one.whole]
+    marks = [(cluster, n < citing) for cluster, (stating, citing) in counts for n in range(stating)]
+    return share([mark for _, mark in marks], [cluster for cluster, _ in marks])
 
 
 def _answers(one: Audited) -> bool:
