@@ -105,7 +105,7 @@ def test_an_empty_context_makes_nothing_faithful(tmp_path: Path, index: Path) ->
 
 def test_numbers_derived_from_the_source_are_no_error_and_altered_ones_are(tmp_path: Path, index: Path) -> None:
     said = "Quorvacept lowered pain in {} of adults with arthritis (PMID: 90)."
-    arms = {"derived": [said.format("42%")], "altered": [said.format("57%")]}
+    arms = {"derived": [said.format("42%")], "altered": [said.format("57 of 100")]}
     rows = audited(write_run(tmp_path, yes_no(1), arms), index)
     assert rows["derived"]["altered"]["value"] == rows["derived"]["hallucinated"]["value"] == 0
     assert rows["altered"]["altered"]["value"] == rows["altered"]["hallucinated"]["value"] == 1

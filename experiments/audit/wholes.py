@@ -91,7 +91,7 @@ def _work(answer: Answer, answers: Answers, library: Library, name: str, exact: 
     near = answer_chunks(id, _prose(answer.record.output or ""), statements, library)
     draws = answers.draws.get(answer.record.key, ())
     texts = tuple(_prose(draw) for draw in draws)
-    read = [{pmid: c and [one.text for one in c] for pmid, c in found.items()} for found in papers]
+    read = [{pmid: None if c is None else [one.text for one in c] for pmid, c in found.items()} for found in papers]
     mark = (VERSION, name, answer.record.key, answer.record.output, exact, read, tuple(statements), draws)
     return Work(fingerprint(*mark), answer, task, exact, papers, statements, near, draws, texts)
 
