@@ -140,7 +140,7 @@ def check_claims_(
 ) -> None:
     """Say of each claim whether its evidence supports it, contradicts it, or neither, and what rules find wrong."""
     from .audit.checker import load_checker
-    from .audit.claims import check_claims, claims_table, read_claims
+    from .audit.claim_file import check_claims, claims_table, read_claims
 
     claims = read_claims(file)
     table = None
@@ -192,3 +192,44 @@ def export(
 
     for file in export_inspect(run, out, reading=reading.value):
         print(file)
+
+
+@app.command(epilog="Example: clinrag experiment audit run/ --index pubmed/")
+def audit(
+    run: Run,
+    index: Annotated[Path | None, typer.Option(metavar="DIR", help="Where evidence is looked for.")] = None,
+    evidence: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Papers that the index lacks: {pmid, title?, abstract} a line.")
+    ] = None,
+    checker: Annotated[
+        str, typer.Option(metavar="NAME", help="verifier, lexical, hf:ORG/NAME or hf:/folder; none: exact checks only.")
+    ] = "verifier",
+    judge: Annotated[str | None, typer.Option(metavar="SPEC", help="A chat model for a second opinion.")] = None,
+    codes: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A table of the ICD-10-CM codes that exist.")
+    ] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Only this task of the run; may be repeated.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Samples per task: a fixed draw.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Judge what each answer of a run claims, and say what is invented. Stopped, the same command goes on."""
+    from indexes.progress import Progress
+
+    from .audit.audit import Settings, audit_run
+    from .audit.section import audit_markdown
+    from .audit.summary import audit_report
+
+    settings = Settings(index, evidence, codes, checker, judge, tuple(task or ()), limit)
+    try:
+        with Progress() as progress:
+            done = audit_run(run, settings, report=progress)
+    except KeyboardInterrupt:
+        print("interrupted: what was judged is kept, and the same command goes on from there", file=sys.stderr)
+        raise typer.Exit(130) from None
+    print(f"{done.done.new:,} judgements made, {done.done.kept:,} were there already", file=sys.stderr)
+    if done.judge and done.judge.failed:
+        print(f"the judge failed on {done.judge.failed:,} answers: {done.judge.reason}", file=sys.stderr)
+    built = audit_report(run)
+    assert built is not None  # audit_run has just written it
+    print(json.dumps(built, ensure_ascii=False, allow_nan=False) if as_json else "\n".join(audit_markdown(built)))
+    print(f"next: clinrag experiment report {run}", file=sys.stderr)

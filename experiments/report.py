@@ -57,6 +57,7 @@ def build_report(run: Path, *, reading: str = STRICT) -> dict[str, Any]:
         RecordsError: `run` is no run.
         ReadingError: no such reading.
     """
+    from .audit.summary import audit_report
     from .report_parts import by_pair, by_reading, cautions, limits, retrieval_quality, strata
 
     check(reading)
@@ -79,6 +80,7 @@ def build_report(run: Path, *, reading: str = STRICT) -> dict[str, Any]:
     }
     report["verdict"] = _verdict(report) + [f"Caution: {line}" for line in cautions(report)]
     report["limits"] = limits(content, report)
+    report["audit"] = audit_report(run)
     return report
 
 

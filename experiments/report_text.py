@@ -31,11 +31,15 @@ def p_value(value: float | None) -> str:
 
 def markdown(report: Mapping[str, Any]) -> str:
     """Return the whole report."""
+    from .audit.section import audit_markdown
+
     lines = [f"# Head-to-head: {', '.join(report['contenders'])}", ""]
     lines += [f"Reading: {report['reading']['name']} ({report['reading']['meaning']}).", ""]
     lines += ["## What it shows", "", *(f"- {plain(sentence)}" for sentence in report["verdict"]), ""]
     for name, task in report["tasks"].items():
         lines += _task(name, task, report)
+    if report["audit"]:
+        lines += audit_markdown(report["audit"])
     lines += ["## What it cannot show", "", *(f"- {plain(sentence)}" for sentence in report["limits"]), ""]
     return "\n".join(lines)
 
