@@ -67,17 +67,21 @@ def run_(
 
 
 def _say(done: Done) -> None:
-    from .errors import ModelCallError
-
     for name in done.new:
         failed = f", {done.errors[name]:,} failed (the same command tries them again)" if done.errors[name] else ""
         print(f"{name}: {done.new[name]:,} answered, {done.kept[name]:,} were there already{failed}")
+    _say_unfinished(done)
+    print(f"next: clinrag experiment report {done.run}", file=sys.stderr)
+
+
+def _say_unfinished(done: Done) -> None:
+    from .errors import ModelCallError
+
     if done.left:
         print(f"{done.left:,} samples are left: --max-calls was reached after {done.calls:,} calls", file=sys.stderr)
     if done.stopped:
         reasons = "\n".join(f"  {name}: {reason}" for name, reason in done.stopped.items())
         raise ModelCallError(f"stopped early, the others are done:\n{reasons}")
-    print(f"next: clinrag experiment report {done.run}", file=sys.stderr)
 
 
 @app.command(
@@ -125,6 +129,38 @@ def report(
     stem.with_suffix(".json").write_text(json.dumps(built, ensure_ascii=False), encoding="utf-8")
     stem.with_suffix(".html").write_text(page(run, built), encoding="utf-8")
     print(f"page: {stem.with_suffix('.html')}", file=sys.stderr)
+
+
+@app.command(epilog="Example: clinrag experiment stress experiments/configs/offline.yaml --index pubmed/ --out stress/")
+def stress(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="As for run.", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where to; unfinished tests go on.", show_default=False)],
+    index: Annotated[Path | None, typer.Option(metavar="DIR", help="An index, instead of the file's own.")] = None,
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the tasks' files lie, likewise.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Questions per task: a fixed draw.")] = None,
+    max_calls: Annotated[int | None, typer.Option(min=0, help="Stop before more model calls than this.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, and write nothing else.")] = False,
+) -> None:
+    """Change what contenders read in one way each (noise, contradiction, retraction, planted orders …), and see."""
+    from indexes.progress import Progress
+
+    from .config import read_config
+    from .stress.running import run_stress
+    from .stress.table import markdown, stress_rows, to_dict
+
+    read = read_config(config, index=index, data=data, limit=limit)
+    with Progress() as progress:
+        done = run_stress(read, out, max_calls=max_calls, report=progress)
+    rows = stress_rows(out)
+    found, text = to_dict(out, rows), markdown(out, rows)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, allow_nan=False))
+    else:
+        print(text)
+        (out / "stress.md").write_text(text, encoding="utf-8")
+        (out / "stress.json").write_text(json.dumps(found, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    for part in done.values():
+        _say_unfinished(part)
 
 
 @app.command(epilog="Example: clinrag experiment export run/ --out logs/ && inspect view --log-dir logs/")
