@@ -18,10 +18,12 @@ from .metrics.calibration import confidences
 from .report import Scored, score_run
 from .report_text import (
     COMPARED,
+    CONFIDENCE,
     OUTCOMES,
     RETRIEVED,
     STRATA,
     comparison_row,
+    confidence_row,
     outcome_row,
     percent,
     retrieval_row,
@@ -186,17 +188,8 @@ def _calibration(task: Mapping[str, Any], scored: Scored) -> list[str]:
     if not known:
         return []
     parts = ["<h3>How far its confidence can be trusted</h3>"]
-    rows = [
-        (
-            c,
-            *(
-                "–" if task["contenders"][c][m] is None else f"{task['contenders'][c][m]:.3f}"
-                for m in ("brier", "ece", "auroc")
-            ),
-        )
-        for c in known
-    ]
-    parts.append(_table(("contender", "Brier", "ECE", "AUROC"), rows))
+    said = "The threshold keeps 5 % risk on one half of the samples; what it does is shown on the other"
+    parts.append(_table(CONFIDENCE, [confidence_row(c, task["contenders"][c]) for c in known], said))
     drawn = [
         _figure(reliability_curve(equal_mass_bins(p, hit), title=f"{c}: calibration"), f"{c}: stated and true.")
         for c, (p, hit) in known.items()
