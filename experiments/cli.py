@@ -163,6 +163,27 @@ def stress(
         _say_unfinished(part)
 
 
+@app.command(epilog="Example: clinrag experiment detector --data tasks/ --index pubmed/ --json")
+def detector(
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Labelled claims; left out: synthetic ones.")] = None,
+    index: Annotated[Path | None, typer.Option(metavar="DIR", help="Whole abstracts, for Evidence Inference.")] = None,
+    model: Annotated[str, typer.Option(metavar="NAME", help="The checker: verifier, lexical …")] = "verifier",
+    only: Annotated[list[str] | None, typer.Option(metavar="SET", help="Only this data set; can be repeated.")] = None,
+    run: Annotated[Path | None, typer.Option(metavar="RUN", help="An audited run whose rates are corrected.")] = None,
+    by: Annotated[str | None, typer.Option(metavar="SET", help="Correct by this data set, not by the first.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Say how well claims are checked: sensitivity, specificity and AUROC on claims that people labelled."""
+    from indexes.progress import Progress
+
+    from .detector.command import detector_card
+    from .detector.text import markdown
+
+    with Progress() as progress:
+        card = detector_card(data, index=index, model=model, only=only, run=run, by=by, report=progress)
+    print(json.dumps(card, ensure_ascii=False, allow_nan=False) if as_json else markdown(card))
+
+
 @app.command(epilog="Example: clinrag experiment export run/ --out logs/ && inspect view --log-dir logs/")
 def export(
     run: Run,

@@ -187,7 +187,7 @@ CONDITIONS = {
     "false premise": Condition(
         "gold; the question takes a wrong answer for granted",
         "does not give in",
-        "answers that are not the premise",
+        "answers that are not the premise, where gold alone did not give it",
         judging.resists,
         false_premise,
     ),

@@ -74,6 +74,9 @@ def disobeys(j: Judged) -> bool | None:
 
 
 def resists(j: Judged) -> bool | None:
+    """Tell whether the premise was not given back; None where the same answer came without it."""
+    if j.other is None or j.other.outcome == Outcome.ERROR or j.other.answer == j.sample.meta["premise"]:
+        return None
     return j.record.outcome != Outcome.UNPARSED and j.record.answer != j.sample.meta["premise"]
 
 
