@@ -184,6 +184,33 @@ def detector(
     print(json.dumps(card, ensure_ascii=False, allow_nan=False) if as_json else markdown(card))
 
 
+@app.command(
+    epilog="Example: clinrag experiment review run/ --out sheets/, and later: … review run/ --read A.csv B.csv"
+)
+def review(
+    run: Run,
+    sheets: Annotated[list[Path] | None, typer.Argument(metavar="[CSV…]", help="With --read: filled sheets.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to put the sheets for the readers.")] = None,
+    n: Annotated[int, typer.Option(min=1, help="Claims to be read.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw and the order.")] = 0,
+    read: Annotated[bool, typer.Option("--read", help="Read one or two filled sheets back.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --read: print one JSON document.")] = False,
+) -> None:
+    """Have an audit's claims read by two people, blinded: write the sheets, later read them back."""
+    from .errors import ConfigError
+    from .review.command import markdown, read_review, write_review
+
+    if read:
+        found = read_review(run, sheets or [])
+        print(json.dumps(found, ensure_ascii=False, allow_nan=False) if as_json else markdown(found))
+        return
+    if out is None or sheets:
+        raise ConfigError("give --out DIR to write the sheets, or --read A.csv B.csv to read them back")
+    for file in write_review(run, out, n=n, seed=seed):
+        print(file)
+    print(f"next, when both are filled: clinrag experiment review {run} --read A.csv B.csv", file=sys.stderr)
+
+
 @app.command(epilog="Example: clinrag experiment export run/ --out logs/ && inspect view --log-dir logs/")
 def export(
     run: Run,
