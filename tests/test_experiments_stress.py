@@ -225,6 +225,8 @@ def test_failures_are_counted_and_judged_by_no_measure(world: Path, tmp_path: Pa
         ("It was associated with death.", "It was not associated with death."),
         ("It was not associated with death.", "It was associated with death."),
         ("Scores were not significantly different.", "Scores were significantly different."),
+        ("A decrease and an improvement; an increase.", "An increase and a deterioration; a decrease."),
+        ("Similar groups; significantly different ones.", "Different groups; significantly different ones."),
         ("We enrolled 40 adults.", "We enrolled 40 adults."),
     ],
 )

@@ -32,8 +32,9 @@ _NEGATIONS = (
     (r"no (effect|difference|change|association|benefit|evidence|relationship)", r"a clear \1"),
 )
 _FLIP = re.compile(
-    "|".join([*(f"(?P<n{k}>\\b{rule}\\b)" for k, (rule, _) in enumerate(_NEGATIONS))])
-    + rf"|(?P<word>\b(?:{'|'.join(sorted(_SWAPPED, key=len, reverse=True))})\b)",
+    "|".join(f"(?P<n{k}>\\b{rule}\\b)" for k, (rule, _) in enumerate(_NEGATIONS))
+    + r"|\b(?:(?P<article>an?)(?P<gap>\s))?"
+    + rf"(?P<word>(?:{'|'.join(sorted(_SWAPPED, key=len, reverse=True))})\b)",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?<![\w.,/-])(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?![\w/]|[.,]\d)(\s?(?:%|per ?cent))?")
@@ -67,7 +68,10 @@ def flip_directions(text: str) -> str:
 def _flipped(match: re.Match[str]) -> str:
     old = match[0]
     if match["word"]:
-        return _cased(old, _SWAPPED[old.casefold()])
+        word = _cased(match["word"], _SWAPPED[match["word"].casefold()])
+        if not match["article"]:
+            return word
+        return f"{match['article'][0]}{'n' if word[0] in 'aeiouAEIOU' else ''}{match['gap']}{word}"
     number = next(k for k in range(len(_NEGATIONS)) if match[f"n{k}"])
     rule, becomes = _NEGATIONS[number]
     return _cased(old, re.sub(rule, becomes, old, flags=re.IGNORECASE))
