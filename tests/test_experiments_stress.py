@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from stress_readers import DRUGS, EFFECTS, Reader, abstract, documents, questions
+from tiny_model import make_model
 from typer.testing import CliRunner
 
 from clinrag import app
@@ -159,6 +160,18 @@ def test_extractive_heeds_a_retraction_and_no_order(world: Path, tmp_path: Path)
         for s in one.samples.values()
     }
     assert len(canaries) == 8
+
+
+def test_a_local_model_with_letter_probabilities_runs_through_every_test(world: Path, tmp_path: Path) -> None:
+    made = {"name": "tiny", "model": f"hf:{make_model(tmp_path / 'tiny', max_position_embeddings=4096)}"}
+    one = [made | {"retrieval": "oracle", "strategy": "loglikelihood"}]
+    closed = made | {"name": "closed", "strategy": "direct", "max_tokens": 4}
+    run_stress(config(world, *one, closed, limit=2), tmp_path / "out")
+    rows = stress_rows(tmp_path / "out")
+    assert {row.test for row in rows} == {*CONDITIONS, *MEMORY}
+    assert {(row.n, row.failed) for row in rows} == {(2, 0)}
+    told = [r for one in score_run(tmp_path / "out" / "reading").values() for r in one.records["tiny"]]
+    assert all(sum((r.probabilities or {}).values()) == pytest.approx(1) for r in told)
 
 
 def test_the_command_prints_a_table_and_keeps_it(world: Path, tmp_path: Path) -> None:
