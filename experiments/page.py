@@ -19,6 +19,7 @@ from .report import Scored, score_run
 from .report_text import (
     COMPARED,
     CONFIDENCE,
+    CONFIDENCE_SAID,
     OUTCOMES,
     RETRIEVED,
     STRATA,
@@ -188,8 +189,7 @@ def _calibration(task: Mapping[str, Any], scored: Scored) -> list[str]:
     if not known:
         return []
     parts = ["<h3>How far its confidence can be trusted</h3>"]
-    said = "The threshold keeps 5 % risk on one half of the samples; what it does is shown on the other"
-    parts.append(_table(CONFIDENCE, [confidence_row(c, task["contenders"][c]) for c in known], said))
+    parts.append(_table(CONFIDENCE, [confidence_row(c, task["contenders"][c]) for c in known], CONFIDENCE_SAID))
     drawn = [
         _figure(reliability_curve(equal_mass_bins(p, hit), title=f"{c}: calibration"), f"{c}: stated and true.")
         for c, (p, hit) in known.items()

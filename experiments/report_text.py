@@ -9,11 +9,12 @@ OUTCOMES = ("correct", "wrong", "abstained", "unparsed", "error")
 COMPARED = ("a", "b", "a − b, points (95 % CI)", "p", "Holm p", "test", "only a : only b", "could see")
 RETRIEVED = ("retrieval", "n", "gold shown %", "recall %", "MRR", "read with gold %", "read without %")
 STRATA = ("seen before?", "contender", "clean %", "n", "exposed %", "n", "unknown")
-
-CONFIDENCE = (
-    "confidence of", "n", "ECE", "Brier", "AUROC", "area under risk–coverage", "coverage % at 5 % risk (95 % CI)",
-    "threshold", "on the other half: coverage %", "risk %",
-)  # fmt: skip
+CONFIDENCE = ("confidence of", "n", "ECE", "Brier", "AUROC", "AURC", "at 5 % risk %", "from", "tested %", "risk %")
+CONFIDENCE_SAID = (
+    "AURC: area under risk–coverage, 0 best. At 5 % risk: the share that can be answered with 5 % wrong (95 % CI). "
+    "From: the confidence that keeps this risk on one half of the samples; "
+    "tested: answered and wrong by it on the other half"
+)
 
 
 def percent(value: float | None, interval: Sequence[float] | None = None) -> str:
@@ -55,7 +56,7 @@ def _task(name: str, task: Mapping[str, Any], report: Mapping[str, Any]) -> list
     if task["comparisons"]:
         lines += table(COMPARED, [comparison_row(c) for c in task["comparisons"]])
     if rows := [confidence_row(c, row) for c, row in task["contenders"].items() if row["selective"]]:
-        lines += table(CONFIDENCE, rows)
+        lines += [f"{CONFIDENCE_SAID}.", "", *table(CONFIDENCE, rows)]
     if quality := report["retrieval"].get(name):
         lines += table(RETRIEVED, [retrieval_row(c, row) for c, row in quality.items()])
     if (checked := report["strata"].get(name)) and checked["rows"]:

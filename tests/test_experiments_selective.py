@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import math
 from itertools import groupby, permutations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from langchain_core.language_models import BaseChatModel
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
+from experiments.config import parse_config
 from experiments.errors import MetricError
 from experiments.estimates import wilson
 from experiments.metrics.calibration import auroc, brier, confidences
@@ -21,8 +26,11 @@ from experiments.metrics.selective import (
     selective,
     to_dict,
 )
+from experiments.page import page
 from experiments.records import Outcome, Record, Sample
-from experiments.report_text import CONFIDENCE, confidence_row
+from experiments.report import build_report
+from experiments.report_text import CONFIDENCE, confidence_row, markdown
+from experiments.runner import run_experiment
 
 
 def brute_area(p: list[float], hits: list[int]) -> float:
@@ -150,3 +158,43 @@ def test_records_without_confidence_are_left_out_and_a_row_says_it_all() -> None
     assert row[1] == "300"
     with pytest.raises(MetricError, match="no record has probabilities"):
         selective(samples, mute)
+
+
+class Sure(BaseChatModel):
+    """Give each question's right option a probability that the question states."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "sure"
+
+    def _generate(self, *args: Any, **kwargs: Any) -> Any:
+        raise AssertionError
+
+    def choice_logprobs(self, prompts: list[Any], choices: list[str]) -> list[list[float]]:
+        odds = [float(prompt[-1].content.split("yes is ")[1].split("?")[0]) for prompt in prompts]
+        return [[math.log(p), math.log(1 - p)] for p in odds]
+
+
+def test_a_report_shows_the_figures_in_all_three_forms(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    odds = np.round(rng.uniform(0.02, 0.98, 300), 2)
+    right = np.where(rng.random(300) < odds, "yes", "no")
+    rows = [
+        {"id": str(n), "question": f"{n}: yes is {p}?", "answer": a, "options": ["yes", "no"]}
+        for n, (p, a) in enumerate(zip(odds.tolist(), right.tolist(), strict=True))
+    ]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    contender = {"name": "sure", "model": "fake:sure", "strategy": "loglikelihood"}
+    config = parse_config({"tasks": [f"jsonl:{tmp_path / 't.jsonl'}"], "contenders": [contender]})
+    run_experiment(config, tmp_path / "run", load_model=lambda spec: Sure())
+    report = build_report(tmp_path / "run")
+    (task,) = report["tasks"].values()
+    sure = np.maximum(odds, 1 - odds)
+    hits = np.where(odds >= 0.5, "yes", "no") == right
+    assert task["contenders"]["sure"]["selective"]["area"] == pytest.approx(
+        area_under_risk_coverage(sure, hits), abs=1e-3
+    )
+    row = confidence_row("sure", task["contenders"]["sure"])
+    assert f"| {' | '.join(row)} |" in markdown(report)
+    shown = page(tmp_path / "run", report)
+    assert all(f"<td>{cell}</td>" in shown for cell in row[1:])
