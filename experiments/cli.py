@@ -189,7 +189,7 @@ def detector(
 )
 def review(
     run: Run,
-    sheets: Annotated[list[Path] | None, typer.Argument(metavar="[CSV…]", help="With --read: filled sheets.")] = None,
+    sheets: Annotated[list[Path] | None, typer.Argument(metavar="CSV", help="With --read: filled sheets.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to put the sheets for the readers.")] = None,
     n: Annotated[int, typer.Option(min=1, help="Claims to be read.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw and the order.")] = 0,
