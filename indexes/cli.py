@@ -225,6 +225,31 @@ def evaluate(
         print(f"{name:<14} {value:.4f}" if isinstance(value, float) else f"{name:<14} {value}")
 
 
+@app.command(epilog="Example: clinrag index plan --documents 38000000 --source baseline/pubmed26n0001.xml.gz")
+def plan(
+    documents: Annotated[int, typer.Option(min=1, help="How many the index shall have; PubMed has 38000000.")],
+    source: Annotated[list[Path] | None, typer.Option(help="What to measure on; default: the bundled sample.")] = None,
+    encoder: EncoderName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure this machine for half a minute, and say what an index of that size costs: hours, bytes, memory."""
+    from importlib.resources import files
+
+    from .encoders import MINILM
+    from .planning import as_text
+    from .planning import plan as run
+    from .progress import Progress
+    from .rates import measure_rates
+
+    sources = source or [Path(str(files("indexes.sample") / "pubmed"))]
+    with Progress() as progress:
+        planned = run(documents, measure_rates(sources, encoder=encoder or MINILM, report=progress))
+    if as_json:
+        _print_json(planned.to_dict())
+    else:
+        print(as_text(planned))
+
+
 @app.command(epilog="Example: clinrag index download baseline/ --baseline --files 2")
 def download(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for the files.", show_default=False)],

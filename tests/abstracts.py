@@ -38,7 +38,9 @@ def papers(count: int) -> tuple[list[Paper], str]:
     sample = [r for path in find_sources([SAMPLE]) for r in read_source(path, SourceReport())]
     texts = [(d.title, d.abstract) for d in sample if isinstance(d, Document) and d.sections]
     repeated = itertools.islice(itertools.cycle(texts), count)
-    return [Paper(str(n), *text) for n, text in enumerate(repeated, 1)], f"{count:,} of the sample's abstracts, repeated"
+    return [
+        Paper(str(n), *text) for n, text in enumerate(repeated, 1)
+    ], f"{count:,} of the sample's abstracts, repeated"
 
 
 def _real() -> Iterator[Paper]:

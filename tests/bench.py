@@ -30,7 +30,7 @@ def main() -> int:
     chosen = parser.parse_args().names or names
     if unknown := set(chosen) - set(names):
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(names)}")
-    os.environ |= {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+    os.environ |= {"HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1", "PYTHONPATH": str(ROOT)}
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     found: list[dict[str, Any]] = []
     for name in chosen:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 from conftest import ROOT, SAMPLE, record
@@ -149,7 +150,7 @@ def test_its_own_cluster_listens_on_the_loopback_only(engine: Engine) -> None:
 @pytest.mark.slow
 def test_the_command_starts_and_ends_a_cluster(tmp_path: Path, write_jsonl: Write) -> None:
     skip_without_ray()
-    before = set(Path("/tmp").glob("clinrag-ray-*"))
+    before = set(Path(gettempdir()).glob("clinrag-ray-*"))
     source = write_jsonl("a.jsonl", *(record(n) for n in range(1, 40)))
     build(tmp_path / "local", [source], encoder="hashing")
     command = ["index", "build", tmp_path / "ray", source, "--encoder", "hashing", "--engine", "ray"]
@@ -158,7 +159,7 @@ def test_the_command_starts_and_ends_a_cluster(tmp_path: Path, write_jsonl: Writ
     assert all(line.startswith("files: ") for line in run.stderr.splitlines()), run.stderr  # Ray says nothing
     assert run.stdout.startswith("39 documents in ")
     assert_same(tmp_path / "local", tmp_path / "ray")
-    assert set(Path("/tmp").glob("clinrag-ray-*")) <= before
+    assert set(Path(gettempdir()).glob("clinrag-ray-*")) <= before
 
 
 def test_without_ray_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
