@@ -8,7 +8,9 @@ under a name that is its content's, nothing is lost and nothing is there twice.
 from __future__ import annotations
 
 import os
+import sys
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,8 @@ def on_ray(address: str | None = None) -> Engine:
     require_ray(address)
 
     def run(job: MapJob) -> None:
-        with connected(address, job.workers):
+        # Ray prints there that a worker died; standard output is for results.
+        with redirect_stdout(sys.stderr), connected(address, job.workers):
             _map(job)
 
     return run

@@ -95,20 +95,23 @@ def long_record(number: int) -> dict[str, object]:
     return record(number, " ".join(f"word{number * k % 977}" for k in range(150)))
 
 
-def test_a_killed_worker_loses_and_doubles_nothing(tmp_path: Path, write_jsonl: Write, engine: Engine) -> None:
-    files = [write_jsonl(f"{k}.jsonl", *(long_record(1000 * k + n) for n in range(800))) for k in range(3)]
+def test_a_killed_worker_loses_and_doubles_nothing(
+    tmp_path: Path, write_jsonl: Write, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [write_jsonl(f"{k}.jsonl", *(long_record(1000 * k + n) for n in range(1, 801))) for k in range(3)]
     build(tmp_path / "local", files, encoder="hashing")
     killer = Killer(tmp_path / "ray", times=2)
     killer.start()
     result = build(tmp_path / "ray", files, encoder="hashing", engine=engine)
     killer.done.set()
     assert len(killer.killed) == 2
+    assert capsys.readouterr().out == ""  # what Ray says of it is no result
     assert (result.embedded, result.manifest.superseded) == (2400, 0)
     assert_same(tmp_path / "local", tmp_path / "ray")
 
 
 def test_a_file_that_always_kills_its_worker_is_named(tmp_path: Path, write_jsonl: Write, engine: Engine) -> None:
-    bad = write_jsonl("bad.jsonl", *(long_record(n) for n in range(800)))
+    bad = write_jsonl("bad.jsonl", *(long_record(n) for n in range(1, 801)))
     killer = Killer(tmp_path / "index", times=99)
     killer.start()
     with pytest.raises(EngineError, match=r"bad\.jsonl: the worker process died 3 times .* run the same command again"):
