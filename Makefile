@@ -13,8 +13,8 @@ test: $(VENV)/.tested
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
-bench: $(VENV)/.tested
-	$(BIN)/python tests/bench_rag_generation.py
+bench: $(VENV)/.benched
+	$(BIN)/python tests/bench.py
 
 fuzz: $(VENV)/.tested
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3,<4'
@@ -34,6 +34,10 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 $(VENV)/.tested: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@ $(VENV)/.installed
+
+$(VENV)/.benched: $(VENV)/.tested
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	touch $@
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .coverage *.egg-info
