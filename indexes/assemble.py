@@ -60,7 +60,7 @@ def assemble(
     try:
         report("merging", 0, 1)
         counts = _merge(work, shards, base, old)
-        store = Store(work / "documents.sqlite")
+        store = Store(work / "documents.sqlite", mapped=False)
         origins = Origins.read(store)
         if not len(origins):
             raise SourceError(_nothing_found(shards))

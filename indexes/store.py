@@ -101,11 +101,14 @@ def _note_notices(db: sqlite3.Connection, pmids: set[int] | None) -> set[int]:
 
 
 class Store:
-    """An open document store. Safe to share between threads; SQLite serialises them."""
+    """An open document store. Safe to share between threads; SQLite serialises them.
 
-    def __init__(self, path: Path):
+    `mapped` reads single documents faster; who reads all of them would have the whole file in memory.
+    """
+
+    def __init__(self, path: Path, *, mapped: bool = True):
         self._db = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-        self._db.execute("PRAGMA mmap_size = 17179869184")
+        self._db.execute(f"PRAGMA mmap_size = {17179869184 if mapped else 0}")
         self._db.execute("SELECT 1 FROM documents LIMIT 1").fetchone()  # a missing or broken file shows here
         # Format 1 wrote what notices say into the papers' own records.
         self._noted = bool(self._db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'notices'").fetchone())

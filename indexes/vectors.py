@@ -91,14 +91,15 @@ class DenseIndex:
     def nearest(self, queries: Vectors, k: int, *, among: Slice | None = None) -> tuple[Vectors, Positions]:
         """Search as `search` does; return positions instead of PMIDs."""
         if among is not None and among.size <= SLICE:
-            everything = np.broadcast_to(np.flatnonzero(among.mask), (len(queries), among.size))
-            return self._rescored(queries, k, everything)
+            return self._compared(queries, k, np.flatnonzero(among.mask))
         there = len(self) if among is None else among.size
         nprobe = min(math.ceil(self.effort.nprobe * len(self) / there), self.lists)
         depth = k + self.effort.refine
         found = self.candidates(queries, depth, nprobe, among=among)
-        if nprobe < self.lists and (found >= 0).sum(axis=1).min(initial=k) < min(k, there):
+        if self.lists and (found >= 0).sum(axis=1).min(initial=k) < min(k, there):
             found = self.candidates(queries, depth, self.lists, among=among)  # ten asked for are ten returned
+            if (found >= 0).sum(axis=1).min() < min(k, there):  # PQ fast scan drops what it takes for orthogonal
+                return self._compared(queries, k, np.flatnonzero(among.mask) if among else np.arange(len(self)))
         return self._rescored(queries, k, found)
 
     def candidates(self, queries: Vectors, k: int, nprobe: int, *, among: Slice | None = None) -> Positions:
@@ -161,6 +162,17 @@ class DenseIndex:
             faiss.rev_swig_ptr(lists.get_ids(n), size).copy() for n in range(self.lists) if (size := lists.list_size(n))
         ]
         return np.sort(self.pmids[np.concatenate(ids)])
+
+    def _compared(self, queries: Vectors, k: int, positions: Positions) -> tuple[Vectors, Positions]:
+        """Compare with all of these (rising), a block at a time."""
+        starts = range(0, len(positions), BLOCK)
+        cosines = np.concatenate(
+            [queries @ self.rows(positions[i : i + BLOCK]).T for i in starts] or [np.zeros((len(queries), 0))], axis=1
+        )
+        order = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
+        missing = ((0, 0), (0, k - order.shape[1]))
+        scores = np.pad(np.take_along_axis(cosines, order, axis=1), missing, constant_values=-np.inf)
+        return scores.astype(np.float32), np.pad(positions[order], missing, constant_values=-1)
 
     def _rescored(self, queries: Vectors, k: int, candidates: Positions) -> tuple[Vectors, Positions]:
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)

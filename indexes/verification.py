@@ -57,7 +57,7 @@ def _disagreements(folder: Path, expected: str) -> list[str]:
     """Compare the PMIDs of all four parts; only worth reading where every file is as it was written."""
 
     def documents() -> list[int]:
-        store = Store(folder / "documents.sqlite")
+        store = Store(folder / "documents.sqlite", mapped=False)
         if damage := store.damage():
             raise sqlite3.DatabaseError(damage)
         return [pmid for pmid, _, _ in store.origins()]
@@ -86,7 +86,7 @@ def _foreign_vectors(directory: Path, manifest: Manifest) -> list[str]:
     if not (folder / "vectors.f16").is_file():
         return []
     shards = [s for source in manifest.sources if (s := find_shard(directory / "shards", source.shard))]
-    store = Store(folder / "documents.sqlite")
+    store = Store(folder / "documents.sqlite", mapped=False)
     origins = Origins.read(store)
     store.close()
     rows = open_rows(folder, manifest.encoder.dimension)
