@@ -50,23 +50,33 @@ def test_bad_fields(change: dict[str, Any], says: str, tmp_path: Path) -> None:
 
 def test_stages_have_an_order_and_words_are_quoted(tmp_path: Path) -> None:
     raw = small_recipe(tmp_path)
-    with pytest.raises(RecipeError, match=r"stages: adapt, inject; each at most once, in the order inject, instruct, adapt"):
+    with pytest.raises(
+        RecipeError, match=r"stages: adapt, inject; each at most once, in the order inject, instruct, adapt"
+    ):
         parse_recipe(raw | {"stages": [raw["stages"][2], raw["stages"][0]]})
     raw["stages"][2]["choices"] = [True]
-    with pytest.raises(RecipeError, match=r"field stages\[2\]\.choices\[0\]: True is not a text; allowed: a quoted one"):
+    with pytest.raises(
+        RecipeError, match=r"field stages\[2\]\.choices\[0\]: True is not a text; allowed: a quoted one"
+    ):
         parse_recipe(raw)
 
 
 def test_what_is_not_here(tmp_path: Path) -> None:
     recipe = parse_recipe(small_recipe(tmp_path))
     if not torch.cuda.is_available():
-        with pytest.raises(RecipeError, match="field device: 'cuda', but PyTorch sees no NVIDIA GPU here; allowed: auto, cpu"):
+        with pytest.raises(
+            RecipeError, match="field device: 'cuda', but PyTorch sees no NVIDIA GPU here; allowed: auto, cpu"
+        ):
             resolve_device(recipe.model_copy(update={"device": "cuda"}))
-    with pytest.raises(RecipeError, match="field method: 'qlora' .* needs an NVIDIA GPU.* allowed here: full, lora, dora"):
+    with pytest.raises(
+        RecipeError, match="field method: 'qlora' .* needs an NVIDIA GPU.* allowed here: full, lora, dora"
+    ):
         resolve_device(recipe.model_copy(update={"method": "qlora"}))
     with pytest.raises(RecipeError, match="field precision: 'bfloat16' is for a GPU"):
         resolve_device(recipe.model_copy(update={"precision": "bfloat16"}))
-    with pytest.raises(RecipeError, match="field targets: 'query' is no linear module.*; allowed: down_proj, gate_proj, k_proj"):
+    with pytest.raises(
+        RecipeError, match="field targets: 'query' is no linear module.*; allowed: down_proj, gate_proj, k_proj"
+    ):
         train(small_recipe(tmp_path, method="lora", targets=["query"]), tmp_path / "run")
     with pytest.raises(RecipeError, match=r"field base: 'run:.*' has no finished model to be a parent"):
         train(small_recipe(tmp_path, architecture=None, base=f"run:{tmp_path}"), tmp_path / "other")
@@ -85,7 +95,9 @@ def test_targets_are_all_linear_modules_but_the_output_layer() -> None:
 def test_data_of_which_nothing_is_left(tmp_path: Path) -> None:
     raw = small_recipe(tmp_path)
     raw["stages"][1]["answer"] = "{nothing}"
-    with pytest.raises(TrainingDataError, match="stage instruct: of 48 rows none is left to train on: .* 48 lack a field"):
+    with pytest.raises(
+        TrainingDataError, match="stage instruct: of 48 rows none is left to train on: .* 48 lack a field"
+    ):
         train(raw, tmp_path / "run")
     raw["stages"][1] = {"stage": "instruct", "data": [str(ROOT / "indexes" / "sample" / "pubmed")]}
     with pytest.raises(RecipeError, match="is PubMed XML, which has no questions and answers"):

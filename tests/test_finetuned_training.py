@@ -151,13 +151,17 @@ def test_a_run_is_not_continued_with_something_else(small: tuple[dict[str, Any],
     kept = data.read_text()
     try:
         data.write_text(kept.replace('"yes"', '"no"', 1))
-        with pytest.raises(TrainingError, match=r"2-instruct was begun with something else.*\n  data: |3-adapt.*\n  data"):
+        with pytest.raises(
+            TrainingError, match=r"2-instruct was begun with something else.*\n  data: |3-adapt.*\n  data"
+        ):
             train(raw, out)
     finally:
         data.write_text(kept)
 
 
-def test_a_stage_whose_weights_were_changed_is_no_parent(small: tuple[dict[str, Any], Path, Any], tmp_path: Path) -> None:
+def test_a_stage_whose_weights_were_changed_is_no_parent(
+    small: tuple[dict[str, Any], Path, Any], tmp_path: Path
+) -> None:
     raw, out, _ = small
     copy = shutil.copytree(out, tmp_path / "run")
     file = copy / "stages" / "1-inject" / "model" / "model.safetensors"

@@ -76,7 +76,9 @@ def test_no_training_row_of_any_stage_names_a_held_out_paper(tmp_path: Path) -> 
 
 def test_templates_take_what_a_row_has() -> None:
     def filled(prompt: str, answer: str, **row: Any) -> Any:
-        return make_example(Row(Path("x"), 0, row), Stage(stage="adapt", data=(Path("x"),), prompt=prompt, answer=answer))
+        return make_example(
+            Row(Path("x"), 0, row), Stage(stage="adapt", data=(Path("x"),), prompt=prompt, answer=answer)
+        )
 
     options = {"A": "60 mg", "B": "120 mg"}
     example = filled("{question}\n\n{options?}\n\nAnswer:", "{answer}", question="Which?", options=options, answer="B")

@@ -37,7 +37,14 @@ def small_recipe(folder: Path, **changes: Any) -> dict[str, Any]:
         (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     questions = [str(folder / "questions.jsonl")]
     return {
-        "architecture": {"hidden": 32, "feed_forward": 48, "layers": 1, "heads": 2, "key_value_heads": 1, "vocabulary": 400},
+        "architecture": {
+            "hidden": 32,
+            "feed_forward": 48,
+            "layers": 1,
+            "heads": 2,
+            "key_value_heads": 1,
+            "vocabulary": 400,
+        },
         "learning_rate": 0.01,
         "batch": 4,
         "max_length": 96,

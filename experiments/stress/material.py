@@ -59,7 +59,7 @@ def draw_documents(index: Index, count: int) -> list[Document]:
 
 def list_pmids(index: Index) -> NDArray[np.int64]:
     """Return an index's PMIDs, rising, without reading its documents."""
-    from indexes.store import Columns
+    from indexes.columns import Columns
 
     pmids: NDArray[np.int64] = Columns(index.directory / "generations" / index.manifest.generation).pmids
     return pmids

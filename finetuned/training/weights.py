@@ -52,7 +52,7 @@ def pinned_base(adapter: Path) -> Path | None:
     if not (adapter / PIN).is_file():
         return None
     pin = json.loads((adapter / PIN).read_text(encoding="utf-8"))
-    folder = (adapter / pin["folder"]).resolve()
+    folder: Path = (adapter / pin["folder"]).resolve()
     if not folder.is_dir():
         if _is_hub(pin["base"]):
             return None  # on another machine: the configuration has the hub's name and commit
