@@ -110,7 +110,7 @@ def test_ask_takes_a_finished_run(tiny: tuple[Path, str], sample_directory: Path
     assert answer["trace"]["model_calls"] > 0  # its context holds passages, so it was really asked
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("method", ["full", pytest.param("lora", marks=pytest.mark.slow)])
 def test_killed_in_every_stage_the_result_is_the_same_to_the_bit(method: str, tmp_path: Path) -> None:
     raw = small_recipe(tmp_path, method=method)
     kind = "model" if method == "full" else "adapter"
@@ -235,6 +235,7 @@ def test_a_full_disk_is_found_before_training(tmp_path: Path, monkeypatch: pytes
         train(small_recipe(tmp_path), tmp_path / "run")
 
 
+@pytest.mark.slow  # a fresh process for each method
 def test_compare_trains_the_same_recipe_in_each_way(tmp_path: Path) -> None:
     import yaml
 
