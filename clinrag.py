@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -25,6 +27,14 @@ TELEMETRY_OFF = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
+}
+DISK = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your quota on this disk is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EIO: "the disk reports an input/output error",
 }
 app = typer.Typer(
     name="clinrag",
@@ -61,13 +71,22 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` closed it: not an error
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in DISK:
+            _unexpected(error)
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{DISK[error.errno]}. What was finished is kept: mend that and run the same command again")
     except Exception as error:
-        if os.environ.get("CLINRAG_DEBUG"):
-            raise
-        _fail(f"unexpected {type(error).__name__}: {error}\nThis is a bug; CLINRAG_DEBUG=1 shows where it happened.")
+        _unexpected(error)
 
 
-def _fail(message: str, code: int = 1) -> None:
+def _unexpected(error: Exception) -> NoReturn:
+    if os.environ.get("CLINRAG_DEBUG"):
+        raise error
+    _fail(f"unexpected {type(error).__name__}: {error}\nThis is a bug; CLINRAG_DEBUG=1 shows where it happened.")
+
+
+def _fail(message: str, code: int = 1) -> NoReturn:
     print(f"clinrag: {message}", file=sys.stderr)
     sys.exit(code)
 

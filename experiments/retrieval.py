@@ -201,9 +201,15 @@ def _given(sample: Sample) -> tuple[Evidence, ...]:
 
 
 def _evidence(row: Mapping[str, Any]) -> Evidence:
-    from rag.answer import Evidence
+    from indexes.document import Notice
+    from rag.answer import Evidence, Quote
 
-    return Evidence(**{**row, "publication_types": tuple(row["publication_types"])})
+    parts = {
+        "publication_types": tuple(row["publication_types"]),
+        "notices": tuple(Notice(**notice) for notice in row["notices"]),
+        "instructions": tuple(Quote(**quote) for quote in row["instructions"]),
+    }
+    return Evidence(**{**row, **parts})
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ def build(
     dense.check()
     with disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
-    with exclusive(directory), disk_errors(directory):
+    with disk_errors(directory), exclusive(directory):
         shards = map_sources(directory, files, encoder=encoder, workers=workers, engine=engine, report=report)
         return _finish(directory, shards, shards, encoder, report, dense)
 
@@ -77,7 +77,7 @@ def update(
     """
     read_manifest(directory)
     files = find_sources(sources)
-    with exclusive(directory), disk_errors(directory):
+    with disk_errors(directory), exclusive(directory):
         current = read_manifest(directory)
         loaded = open_encoder(current, directory, encoder)
         name = current.encoder.name
