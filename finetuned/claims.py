@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from .cues import Cue, find_cues
+from .cues import BAD, FORMS, Cue, find_cues
 
 MASK = "[MASK]"
 DIRECTIONS = ("up", "down", "same", "nothing")  # what evidence can say about a masked claim
@@ -29,23 +29,20 @@ class Claim(NamedTuple):
     found: bool
 
 
-# More of these is worse: "improved" then means down.
-_BAD = re.compile(
-    r"\b(?:pain|mortality|deaths?|risks?|symptoms?|adverse|complications?|bleed\w*|infections?|relapses?|recurrence\w*|"
-    r"anxiety|depressi\w+|stress|fatigue|nausea|vomiting|disability|severity|incidence|blood pressure|hypertension|"
-    r"cholesterol|ldl|hba1c|glucose|weight|bmi|obesity|inflammat\w+|crp|distress|burden|failure|errors?|falls|"
-    r"hospitali[sz]ations?|length of stay|duration|time to|insomnia|exacerbations?|attacks?|seizures?|toxicity|"
-    r"dyspn\w+|cough|itch\w*|pruritus|swelling|edema|oedema|stroke|infarction|fractures?|loss|deficits?|impairment|"
-    r"dysfunction|resistance|viral load|tumou?r|progression|injury|lesions?|plaque|craving|smoking|drinking)\b",
-    re.IGNORECASE,
-)
 _COMPARED = re.compile(
-    r"\b(?:(?:as |when |if )?compared (?:with|to|against)|in comparison (?:with|to)|relative to|versus|vs\.?|than|"
-    r"as opposed to|as against|rather than|instead of|in contrast (?:with|to)|over and above|over|against|"
+    r"\b(?:(?:as |when |if )?compared (?:with|to|against)|in comparison (?:with|to)|relative to|versus|vs\.?|(?:more )?than|"
+    r"as opposed to|as against|rather than|instead of|in contrast (?:with|to)|over and above|over(?!\s+(?:the|time|a|\d))|against|"
     r"with respect to those (?:on|in|with|given))\s+",
     re.IGNORECASE,
 )
-_BETWEEN = re.compile(r"\b(?:between|for both|in both|in|with|of|for|by|after)\s+(.{2,120}?)\s+(?:and|or)\s+(.+)$", re.IGNORECASE)
+_BETWEEN = re.compile(r"\bbetween\s+(?P<a>.{2,120}?)\s+and\s+(?P<b>.+)$", re.IGNORECASE)
+# Words that bring an arm in and say nothing of it.
+_FILLER = re.compile(
+    r"\b(?:(?:treatment|therapy) with|(?:the )?use of|(?:patients|people|participants|those|subjects) "
+    r"(?:(?:who were |who )?(?:given|receiving|received|treated with|allocated to|assigned to|randomi[sz]ed to|taking|on))|"
+    r"the|group)\s+(?!in\b|of\b)",
+    re.IGNORECASE,
+)
 _BEFORE = re.compile(
     r"(?:significantly|statistically|markedly|substantially|significant|clearly|considerably)\s+$", re.IGNORECASE
 )
@@ -64,25 +61,30 @@ _INNER = re.compile(r"\b(?:of|for|from|by|per|any|and|or|with the)\s+(?:the\s+)?
 def read_claim(claim: str) -> Claim:
     """Read a claim; one of several cues is taken by its place in the sentence, not by its meaning."""
     text = " ".join(claim.split())
-    cues = find_cues(text)
-    comparator = find_comparator(text)
+    comparator, kept = _take_out_comparator(text)
+    cues = find_cues(kept)
     if not cues:
-        return Claim(text, frozenset({"up", "down"}), comparator, False)
-    cue = max(cues, key=lambda c: (_weight(text, c), -c.start))
-    asserts = _asserts(text, cue)
-    start, end = _phrase(text, cue)
-    masked = " ".join(f"{text[:start]} {MASK} {text[end:]}".split())
-    return Claim(masked, asserts, comparator, True)
+        return Claim(_with_comparator(kept, comparator), frozenset({"up", "down"}), comparator, False)
+    cue = max(cues, key=lambda c: (_weight(text, kept, c), -c.start))
+    start, end = _phrase(kept, cue)
+    masked = " ".join(f"{kept[:start]} {MASK} {kept[end:]}".split())
+    return Claim(_with_comparator(masked, comparator), _asserts(kept, cue), comparator, True)
 
 
-def _weight(text: str, cue: Cue) -> float:
-    before, after = text[: cue.start], text[cue.end :]
+def _with_comparator(text: str, comparator: str) -> str:
+    """Put the other arm at the end, wherever the claim had it: the model meets one form instead of many."""
+    text = _FILLER.sub("", text).strip(" .,;:")
+    return f"{text} compared with {comparator}" if comparator else text
+
+
+def _weight(text: str, kept: str, cue: Cue) -> float:
+    before, after = kept[: cue.start], kept[cue.end :]
     weight = 4.0 if cue.sense in ("same", "not") else 0.0
     if cue.sense in ("better", "worse"):
         weight -= 0.5
     weight += 3 * bool(_BEFORE.search(before))
     weight += 2 * bool(_PREDICATE.search(before))
-    weight += 2 * bool(re.match(r"(?:\s+\S+){0,12}?\s+than\b", after))
+    weight += 2 * (f"{kept[cue.start : cue.end]} than" in text)
     weight += 1 * bool(_FINITE.search(text[cue.start : cue.end]))
     weight += 1 * bool(re.match(r"\s+(?:in|of|the)\b", after))
     return weight - 2 * bool(_INNER.search(before))
@@ -93,10 +95,15 @@ def _asserts(text: str, cue: Cue) -> frozenset[str]:
         return frozenset({"same"})
     direction = cue.sense
     if cue.sense == "not":
-        inner = [c for c in find_cues(re.sub(r"(?i)\b(?:no|not|n[o'’]t|fail(?:ed|s)? to|without)\b", "", text[cue.start : cue.end]))]
+        inner = [
+            c
+            for c in find_cues(
+                re.sub(r"(?i)\b(?:no|not|n[o'’]t|fail(?:ed|s)? to|without)\b", "", text[cue.start : cue.end])
+            )
+        ]
         direction = inner[-1].sense if inner else "up"
     if direction in ("better", "worse"):
-        bad = bool(_BAD.search(text[: cue.start] + text[cue.end :]))
+        bad = bool(BAD.search(text[: cue.start] + text[cue.end :]))
         direction = "up" if (direction == "better") != bad else "down"
     if cue.sense == "not":
         return frozenset({"same", "down" if direction == "up" else "up"})
@@ -116,7 +123,14 @@ def _phrase(text: str, cue: Cue) -> tuple[int, int]:
     return (wider.start() if wider else cue.start), cue.end
 
 
-_ARM_END = re.compile(r"[,;(]|\.\s|\b(?:and|but|which|while) (?:is|was|are|were|did|had|has)\b")
+_FINITE_FORMS = ("past", "third", "moved", "moves", "lasted", "lasts", "promoted", "promotes")
+_ARM_END = re.compile(
+    r"[,;(:]|\.\s|\b(?:which|while|(?:is|was|are|were|did|had|has|led|caused|resulted|produced|gave))\b"
+)
+_VERB = re.compile(
+    rf"\b(?:(?:significantly|markedly) )?(?:{'|'.join(' '.join(' '.join(FORMS[f]) for f in _FINITE_FORMS).split())}"
+    r"|improved|worsened|improves|worsens|(?:did|does) not)\b"
+)
 _ARM_START = re.compile(
     r"^(?:(?:in|with|for|among|after|under|on|by|those|that|of|the|receiving|given|allocated to|treated|patients) )+"
 )
@@ -124,13 +138,27 @@ _ARM_START = re.compile(
 
 def find_comparator(text: str) -> str:
     """Return what a claim compares with; "" if it names nothing."""
-    named = ""
+    return _take_out_comparator(" ".join(text.split()))[0]
+
+
+def _take_out_comparator(text: str) -> tuple[str, str]:
+    """Return the other arm and the claim without it and without the words that bring it in."""
     if marks := list(_COMPARED.finditer(text)):
-        rest = text[marks[-1].end() :]
-        opens = marks[-1].start() < 12 and "," in rest  # "Compared with B, A …"
-        named = rest.split(",")[0] if opens else rest
-    elif (pair := _BETWEEN.search(text.rstrip(" ."))) and re.search(r"\bbetween\b|\bsimilar|\bboth\b|compar", text):
-        named = pair[2]
-    named = _ARM_START.sub("", named.strip())
-    end = _ARM_END.search(named, 3)
-    return " ".join((named[: end.start()] if end else named).rstrip(" .").split()[:14])
+        mark = marks[-1]
+        if mark.start() < 6 and "," in text[mark.end() :]:  # "Compared with B, A …": an arm may hold commas, seldom
+            end = text.index(",", mark.end())
+            return _arm(text[mark.end() : end]), text[end + 1 :].strip()
+        end = _ARM_END.search(text, mark.end() + 3)
+        if not find_cues(text[: mark.start()]):  # "A rather than B lowered O": the finding comes after the arm
+            end = min(
+                (e for e in (end, _VERB.search(text, mark.end() + 3)) if e), key=lambda e: e.start(), default=None
+            )
+        stop = end.start() if end else len(text)
+        return _arm(text[mark.end() : stop]), f"{text[: mark.start()].rstrip(' ,')} {text[stop:]}".strip()
+    if pair := _BETWEEN.search(text.rstrip(" .")):
+        return _arm(pair["b"]), f"{text[: pair.start()]}with {pair['a']}"
+    return "", text
+
+
+def _arm(text: str) -> str:
+    return " ".join(_ARM_START.sub("", text.strip(" ,.")).split()[:16])

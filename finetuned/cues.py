@@ -68,6 +68,16 @@ JUDGED: dict[str, tuple[str, str]] = {
     "noun": ("improvement", "worsening deterioration impairment"),
     "nouns": ("improvements", "impairments"),
 }
+# More of these is worse: "improved" then means down.
+BAD = re.compile(
+    r"\b(?:pain|mortality|deaths?|risks?|symptoms?|adverse|complications?|bleed\w*|infections?|relapses?|recurrence\w*|"
+    r"anxiety|depressi\w+|stress|fatigue|nausea|vomiting|disability|severity|incidence|blood pressure|hypertension|"
+    r"cholesterol|ldl|hba1c|glucose|weight|bmi|obesity|inflammat\w+|crp|distress|burden|failure|errors?|falls|"
+    r"hospitali[sz]ations?|length of stay|duration|time to|insomnia|exacerbations?|attacks?|seizures?|toxicity|"
+    r"dyspn\w+|cough|itch\w*|pruritus|swelling|edema|oedema|stroke|infarction|fractures?|loss|deficits?|impairment|"
+    r"dysfunction|resistance|viral load|tumou?r|progression|injury|lesions?|plaque|craving|smoking|drinking)\b",
+    re.IGNORECASE,
+)
 _MORE_STEMS: dict[Sense, str] = {
     "up": r"exceed\w*|doubled|tripled|surpass\w*|accelerat\w*|gained|strengthen\w*|bigger|excess|rising|risen|grown|"
     r"stimulat\w+|amplif\w+|potentiat\w+|induc(?:e|ed|es|ing)|favou?r(?:s|ed)|positive(?:ly)?|upward|later",
@@ -76,7 +86,9 @@ _MORE_STEMS: dict[Sense, str] = {
     "better": r"superiority|benefi\w+|effective(?:ly)?|efficacious|efficacy|outperform\w*|reliev\w+|alleviat\w+|ameliorat\w+",
     "worse": r"inferiority|deteriorat\w*|impair\w*|aggravat\w*|exacerbat\w*|ineffective|wors\w*|harm(?:ful|s|ed)",
 }
-_ADVERB = r"(?:(?:statistically|clinically|significantly|markedly|substantially|materially|appreciably|really|any|much)\s+)*"
+_ADVERB = (
+    r"(?:(?:statistically|clinically|significantly|markedly|substantially|materially|appreciably|really|any|much)\s+)*"
+)
 _CHANGE = (
     r"(?:differ\w*|change[sd]?|changing|alter\w*|affect\w*|effect\w*|impact\w*|influenc\w*|vary|varied|increas\w*|"
     r"decreas\w*|reduc\w*|improv\w*|lower\w*|higher|greater|rais\w*|better|worse\w*|superior\w*|more|fewer|less|longer|"
@@ -95,7 +107,9 @@ NONE = re.compile(
     r"found to be|to be|statistical)\s+)*(?P<ns>significan\w+)\b",
     re.IGNORECASE,
 )
-_ALIKE = re.compile(r"differ|chang|alter|affect|effect(?!ive)|impact|influenc|vary|varied|associat|correlat|relat|predict")
+_ALIKE = re.compile(
+    r"differ|chang|alter|affect|effect(?!ive)|impact|influenc|vary|varied|associat|correlat|relat|predict"
+)
 
 
 def _table() -> tuple[dict[str, Sense], dict[str, str], dict[str, tuple[str, ...]]]:

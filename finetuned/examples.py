@@ -50,7 +50,7 @@ def prepare(claim: str, evidence: str) -> tuple[str, str]:
 
 def mark_for(claim: Claim, evidence: str) -> str:
     """Mark evidence for a claim: the same words may name the other arm of one and not of another."""
-    rest = claim.masked.replace(claim.comparator, " ") if claim.comparator else claim.masked
+    rest = claim.masked.removesuffix(claim.comparator)
     return mark(evidence, claim.comparator, rest)
 
 

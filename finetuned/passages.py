@@ -9,7 +9,9 @@ from .cues import find_cues
 from .marking import key_words
 
 # The end mark, then space and a capital or a digit; not after "vs.", "e.g.", initials and the like.
-_END = re.compile(r"(?<=[.!?])(?<!\bvs\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bal\.)(?<!\b[A-Z]\.)(?<!\bapprox\.)\s+(?=[\"'(\[]*[A-Z0-9])|\n+")
+_END = re.compile(
+    r"(?<=[.!?])(?<!\bvs\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bal\.)(?<!\b[A-Z]\.)(?<!\bapprox\.)\s+(?=[\"'(\[]*[A-Z0-9])|\n+"
+)
 LONG = 1500  # characters of a piece; one that never ends (a table) is cut there
 
 

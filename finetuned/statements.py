@@ -50,12 +50,18 @@ _LEAD = re.compile(
     r",? )+",
     re.IGNORECASE,
 )
-_BROKEN = re.compile(r"(?:in|of|for|by|from|with|after|during|to|at|on|significantly|was|were|and|when|compared|under|only|both)\b|\d", re.I)
+_BROKEN = re.compile(
+    r"(?:in|of|for|by|from|with|after|during|to|at|on|significantly|was|were|and|when|compared|under|only|both)\b|\d",
+    re.I,
+)
 _BROKEN_ARM = re.compile(
     r"\b(?:was|were|is|are|an?|the|of|to|by|or|and|but|caused|produced|showed?|induced|had|has|have|can|may|distinct|"
-    r"with|not|no|been|be|did|does|do|significant|in|from|on|that|leads?)$|\b(?:was|were|showed|produced|caused|had|based)\b", re.I
+    r"with|not|no|been|be|did|does|do|significant|in|from|on|that|leads?)$|\b(?:was|were|showed|produced|caused|had|based)\b",
+    re.I,
 )
-_PRONOUN = re.compile(r"\b(?:we|it|they|this|these|there|which|that|who|our|both|neither|respectively|former|latter)\b", re.I)
+_PRONOUN = re.compile(
+    r"\b(?:we|it|they|this|these|there|which|that|who|our|both|neither|respectively|former|latter)\b", re.I
+)
 
 
 class Statement(NamedTuple):
@@ -81,7 +87,11 @@ def read_statement(sentence: str) -> tuple[str, str, str, str] | None:
         if m is None:
             continue
         parts = {name: _clean(m.groupdict().get(name) or "") for name in "oab"}
-        if not _sound(parts, plain=number == len(PATTERNS)) or _BROKEN_ARM.search(parts["a"]) or _BROKEN.match(parts["o"]):
+        if (
+            not _sound(parts, plain=number == len(PATTERNS))
+            or _BROKEN_ARM.search(parts["a"])
+            or _BROKEN.match(parts["o"])
+        ):
             return None
         direction = _direction(m["cue"], text[: m.start("cue")])
         return (parts["o"], parts["a"], parts["b"], direction) if direction else None
@@ -92,19 +102,26 @@ def _direction(cue: str, before: str) -> str:
     if re.match(r"no |did|was|were", cue, re.IGNORECASE):
         return "same"
     senses = [c.sense for c in find_cues(cue)]
-    if not senses or re.search(r"\b(?:not|no|nor|neither|n[o'’]t|may|might|could|whether|if|to)\s+(?:\w+ly )?$", before):
+    if not senses or re.search(
+        r"\b(?:not|no|nor|neither|n[o'’]t|may|might|could|whether|if|to)\s+(?:\w+ly )?$", before
+    ):
         return ""
     return senses[0] if senses[0] in ("up", "down") else ""
 
 
 def _clean(text: str) -> str:
-    return re.sub(r"^(?:the|a|an|and|but|although|while|that|patients|those|subjects) ", "", re.sub(r"\s*\([^)]*\)", "", text)).strip(" ,")
+    return re.sub(
+        r"^(?:the|a|an|and|but|although|while|that|patients|those|subjects) ", "", re.sub(r"\s*\([^)]*\)", "", text)
+    ).strip(" ,")
 
 
 def _sound(parts: dict[str, str], *, plain: bool) -> bool:
     named = [parts["o"], parts["a"]] + ([] if plain else [parts["b"]])
     return all(
-        2 <= len(p) <= 100 and len(p.split()) <= 12 and any(c.isalpha() for c in p) and not _PRONOUN.search(p)
+        2 <= len(p) <= 100
+        and len(p.split()) <= 12
+        and any(c.isalpha() for c in p)
+        and not _PRONOUN.search(p)
         and not any(c.sense in ("same", "not") for c in find_cues(p))
         for p in named
     ) and not find_comparator(parts["a"] + " ")

@@ -6,6 +6,7 @@ logistic head joins that with what rules read in the evidence. What each part do
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -27,8 +28,22 @@ LABELS = ("supported", "contradicted", "unverifiable")
 WINDOWS = 4  # sentences of long evidence that the model reads
 WHOLE = 2  # evidence of as many sentences is read as it stands
 MAX_TOKENS = 192
-FEATURES = ("direction", "nothing", "rules agree", "rules disagree", "words shared", "number missing")
+COMMON_PIECES = 2000  # word pieces before this number (letters, "the", "with") tell nothing
+SHARPNESS = 3  # how much more a more relevant window counts; chosen on the calibration part
+# What decides whether the evidence says anything about the claim, and, if it does, whether it says the same.
+RELEVANCE = ("nothing", "words shared", "nothing, words shared", "number missing")
+AGREEMENT = (
+    "asserted",
+    "other direction",
+    "rules agree",
+    "rules disagree",
+    "number missing",
+    "number missing, words shared",
+)
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?![\w])")
+
+
+Rows = NDArray[np.float64]
 
 
 class Window(NamedTuple):
@@ -52,24 +67,35 @@ class Verifier:
         """
         calibration = self._shipped.calibration
         result = np.tile(np.float32(calibration["without evidence"]), (len(pairs), 1))
-        rows, numbers = self.features(pairs)
-        if len(rows):
-            logits = rows @ np.array(calibration["weights"]).T + np.array(calibration["bias"])
-            result[numbers] = _softmax(logits).astype(np.float32)
+        relevance, agreement, numbers = self.features(pairs)
+        if numbers:
+            unverifiable = _logistic(relevance, calibration["relevance"])
+            supported = (1 - unverifiable) * _logistic(agreement, calibration["agreement"])
+            result[numbers] = np.stack([supported, 1 - unverifiable - supported, unverifiable], axis=1)
         return result
 
-    def features(self, pairs: Sequence[tuple[str, str]]) -> tuple[NDArray[np.float64], list[int]]:
-        """Return one row of `FEATURES` per pair that has evidence worth reading, and these pairs' numbers."""
+    def features(self, pairs: Sequence[tuple[str, str]]) -> tuple[Rows, Rows, list[int]]:
+        """Return `RELEVANCE` and `AGREEMENT`, one row per pair with evidence worth reading, and these pairs' numbers."""
         claims = [read_claim(claim) for claim, _ in pairs]
         windows = [Window(n, text) for n, pair in enumerate(pairs) for text in windows_of(*pair)]
         read = self.directions([claims[w.pair] for w in windows], [w.text for w in windows])
         of_pair: dict[int, list[int]] = {}
         for number, window in enumerate(windows):
             of_pair.setdefault(window.pair, []).append(number)
-        rows = [
-            _row(pairs[n], claims[n], [windows[i].text for i in of_pair[n]], read[of_pair[n]]) for n in sorted(of_pair)
-        ]
-        return np.array(rows), sorted(of_pair)
+        numbers = sorted(of_pair)
+        shared = words_shared(self._shipped.tokenizer, [pairs[n] for n in numbers])
+        relevance, agreement = [], []
+        for n, share in zip(numbers, shared, strict=True):
+            texts = [windows[i].text for i in of_pair[n]]
+            nothing, asserted, rules = _join(claims[n], texts, read[of_pair[n]])
+            missing = _numbers_missing(*pairs[n])
+            relevance.append([nothing, share, nothing * share, missing])
+            agreement.append([_log(asserted), _log(1 - asserted), *rules, missing, missing * share])
+        return (
+            np.array(relevance).reshape(-1, len(RELEVANCE)),
+            np.array(agreement).reshape(-1, len(AGREEMENT)),
+            numbers,
+        )
 
     def directions(self, claims: Sequence[Claim], evidence: Sequence[str]) -> NDArray[np.float64]:
         """Return what the model alone reads for each masked claim: probabilities of `DIRECTIONS`."""
@@ -87,24 +113,36 @@ def windows_of(claim: str, evidence: str) -> list[str]:
     return [pieces[n] for n in choose(claim, pieces, WINDOWS)]
 
 
-def _row(pair: tuple[str, str], claim: Claim, texts: list[str], read: NDArray[np.float64]) -> list[float]:
-    """Join the windows: the more a window says about the claim, the more its direction counts."""
+def _join(claim: Claim, texts: list[str], read: Rows) -> tuple[float, float, tuple[float, float]]:
+    """Join the windows: the more a window says about the claim, the more its direction counts.
+
+    Returns the log of the least "nothing", the probability of the asserted direction, and whether the rules, reading
+    the most relevant window, agree or disagree.
+    """
     relevant = 1 - read[:, DIRECTIONS.index("nothing")]
-    weight = relevant**2 / (relevant**2).sum()
+    weight = relevant**SHARPNESS / (relevant**SHARPNESS).sum()
     directions = (weight[:, None] * read[:, :3] / read[:, :3].sum(axis=1, keepdims=True)).sum(axis=0)
-    asserted = sum(directions[DIRECTIONS.index(d)] for d in claim.asserts)
     best = int(relevant.argmax())
     ruled = read_evidence(claim, texts[best])
     agree = ruled in claim.asserts
-    words = key_words(pair[0])
-    return [
-        _logit(asserted),
-        _logit(1 - float(relevant[best])),
-        float(agree),
-        float(not agree and ruled != "nothing"),
-        max(len(words & key_words(t)) for t in texts) / max(1, len(words)),
-        _numbers_missing(*pair),
+    asserted = sum(float(directions[DIRECTIONS.index(d)]) for d in claim.asserts)
+    return _log(1 - relevant[best]), asserted, (float(agree), float(not agree and ruled != "nothing"))
+
+
+def words_shared(tokenizer: Any, pairs: Sequence[tuple[str, str]]) -> list[float]:
+    """Return the share of each first text's word pieces that the second has, rarer ones counting more.
+
+    The vocabulary is sorted by frequency, so that the logarithm of a piece's number stands for its rarity.
+    """
+    ids = [
+        [frozenset(i) for i in tokenizer([p[n] for p in pairs], add_special_tokens=False, verbose=False)["input_ids"]]
+        for n in (0, 1)
     ]
+    return [_weight(first & second) / max(_weight(first), 1e-9) for first, second in zip(*ids, strict=True)]
+
+
+def _weight(ids: frozenset[int]) -> float:
+    return sum(math.log(max(i, COMMON_PIECES) / COMMON_PIECES) for i in ids)
 
 
 def _numbers_missing(claim: str, evidence: str) -> float:
@@ -113,9 +151,13 @@ def _numbers_missing(claim: str, evidence: str) -> float:
     return len(stated - {n.replace(",", "") for n in _NUMBER.findall(evidence)}) / len(stated) if stated else 0.0
 
 
-def _logit(p: float) -> float:
-    p = min(max(float(p), 1e-3), 1 - 1e-3)
-    return float(np.log(p / (1 - p)))
+def _log(p: float) -> float:
+    return float(np.log(max(float(p), 1e-3)))
+
+
+def _logistic(rows: Rows, part: dict[str, Any]) -> Rows:
+    result: Rows = 1 / (1 + np.exp(-(rows @ np.array(part["weights"]) + part["bias"])))
+    return result
 
 
 def _softmax(logits: NDArray[Any]) -> NDArray[np.float64]:

@@ -31,9 +31,9 @@ def judged_findings(
 ) -> Iterator[Judged]:
     """Yield for each finding a true claim, its flipped twin, and the true one with another trial's evidence.
 
-    With `abstracts` (PMID → text) the evidence is the whole abstract; findings without one are left out.
+    With `abstracts` (PMID → text) the evidence is the whole abstract; findings that it does not hold are left out.
     """
-    usable = [f for f in found if abstracts is None or f.pmid in abstracts]
+    usable = [f for f in found if abstracts is None or f.evidence[:60] in abstracts.get(f.pmid, "")]
     for f in usable:
         evidence = abstracts[f.pmid] if abstracts is not None else f.evidence
         wrong = FLIP[f.direction] if f.direction != "same" else rng.choice(("up", "down"))

@@ -132,7 +132,7 @@ def training_examples(found: Sequence[Finding], corpus: Corpus, seed: int) -> li
         if turn % 2:
             examples += unanswered(mine, _elsewhere(mine, marked, rng), TRAINING, rng)
     train = {p: s for p, s in corpus.sentences.items() if part_of(p, ABSTRACTS) == "train"}
-    examples += sentence_examples(train, rng, count=5000)
+    examples += sentence_examples(train, rng, count=3500)
     rng.shuffle(examples)
     return examples
 
@@ -198,5 +198,3 @@ def flip_one(sentence: str) -> str | None:
     if cue is None or sentence[cue.start : cue.end].lower() not in OPPOSITES:
         return None
     return sentence[: cue.start] + flip_words(sentence[cue.start : cue.end]) + sentence[cue.end :]
-
-

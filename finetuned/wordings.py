@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import random
-import re
 from typing import NamedTuple
 
 from .cues import FORMS
@@ -47,6 +46,18 @@ TRAINING = Wordings(
         "{o} is {comparative} in patients given {a} than in patients given {b}.",
         "In patients given {a}, {o} significantly {past} compared with {b}.",
         "Relative to {b}, {a} {past} {o}.",
+        "Giving {a} rather than {b} {past} {o}.",
+        "{o} {moved} with {a} against {b}.",
+        "With {a}, {o} was {comparative} than with {b}.",
+        "{a} brought about a {noun} in {o} compared with {b}.",
+        "Among people on {a}, {o} was {comparative} compared with those on {b}.",
+        "{a} made {o} {comparative} than {b} did.",
+        "We found {comparative} {o} with {a} than with {b}.",
+        "{a} vs {b} significantly {past} {o}.",
+        "There is evidence that {a} {third} {o} compared with {b}.",
+        "Treatment with {a} {third} {o} more than {b}.",
+        "{o} tended to {base} with {a} compared with {b}.",
+        "{o} {moved} in the {a} group compared with the {b} group.",
     ),
     alike=(
         "There was no significant difference in {o} between {a} and {b}.",
@@ -60,6 +71,9 @@ TRAINING = Wordings(
         "Compared with {b}, {a} did not affect {o}.",
         "{a} made no difference to {o} compared with {b}.",
         "No significant difference in {o} was found between {a} and {b}.",
+        "{o} was unchanged with {a} compared with {b}.",
+        "With {a}, {o} did not change compared with {b}.",
+        "{a} was not different from {b} for {o}.",
     ),
     alone=(
         "{a} {past} {o}.",
@@ -106,7 +120,8 @@ def fill(wording: str, direction: str, arms: tuple[str, str, str], rng: random.R
     outcome, a, b = (" ".join(text.split()).strip(" .;,") for text in arms)
     words = {form: rng.choice(cells[direction == "down"].split()) for form, cells in FORMS.items()}
     text = wording.format(a=a, b=b, o=outcome, **words)
-    text = text.replace("a increase", "an increase").replace("a elevation", "an elevation").replace("a increment", "an increment")
+    for noun in ("increase", "elevation", "increment"):
+        text = text.replace(f"a {noun}", f"an {noun}")
     return text[:1].upper() + text[1:]
 
 
