@@ -30,8 +30,10 @@ class Claim(NamedTuple):
 
 
 _COMPARED = re.compile(
-    r"\b(?:(?:as |when |if )?compared (?:with|to|against)|in comparison (?:with|to)|relative to|versus|vs\.?|(?:more )?than|"
-    r"as opposed to|as against|rather than|instead of|in contrast (?:with|to)|over and above|over(?!\s+(?:the|time|a|\d))|against|"
+    r"\b(?:(?:as |when |if )?compared (?:with|to|against)|in comparison (?:with|to)|relative to|versus|vs\.?|"
+    r"(?:more )?than|"
+    r"as opposed to|as against|rather than|instead of|in contrast (?:with|to)|over and above|over(?!\s+(?:the|time|"
+    r"a|\d))|against|"
     r"with respect to those (?:on|in|with|given))\s+",
     re.IGNORECASE,
 )
@@ -39,7 +41,8 @@ _BETWEEN = re.compile(r"\bbetween\s+(?P<a>.{2,120}?)\s+and\s+(?P<b>.+)$", re.IGN
 # Words that bring an arm in and say nothing of it.
 _FILLER = re.compile(
     r"\b(?:(?:treatment|therapy) with|(?:the )?use of|(?:patients|people|participants|those|subjects) "
-    r"(?:(?:who were |who )?(?:given|receiving|received|treated with|allocated to|assigned to|randomi[sz]ed to|taking|on))|"
+    r"(?:(?:who were |who )?(?:given|receiving|received|treated with|allocated to|assigned to|randomi[sz]ed to|"
+    r"taking|on))|"
     r"the|group)\s+(?!in\b|of\b)",
     re.IGNORECASE,
 )
@@ -50,7 +53,8 @@ _PREDICATE = re.compile(
     r"\b(?:was|were|is|are|be|been|being|became|remained|leads? to|led to|leading to|results? in|resulted in|"
     r"resulting in|produc\w+|caus\w+|associated with|linked to|had|has|have|show\w*|gave|gives|experienced|saw|"
     r"reported|yield\w*|achiev\w*|brought about|there (?:was|were|is)|went|tended to|to|will|would|can|could|may|did|"
-    r"report|exhibit\w*|display\w*|demonstrat\w*|got|an?|significantly|also|markedly|receiving .{2,30})\s+(?:an?\s+|the\s+)?"
+    r"report|exhibit\w*|display\w*|demonstrat\w*|got|an?|significantly|also|markedly|receiving .{2,30})\s+(?:an?\s+|"
+    r"the\s+)?"
     r"(?:(?:significantly|statistically|markedly|substantially|significant|clear|marked|much|far|slightly)\s+)*$",
     re.IGNORECASE,
 )
@@ -93,14 +97,9 @@ def _weight(text: str, kept: str, cue: Cue) -> float:
 def _asserts(text: str, cue: Cue) -> frozenset[str]:
     if cue.sense == "same":
         return frozenset({"same"})
-    direction = cue.sense
+    direction: str = cue.sense
     if cue.sense == "not":
-        inner = [
-            c
-            for c in find_cues(
-                re.sub(r"(?i)\b(?:no|not|n[o'’]t|fail(?:ed|s)? to|without)\b", "", text[cue.start : cue.end])
-            )
-        ]
+        inner = find_cues(_NEGATION.sub("", text[cue.start : cue.end]))
         direction = inner[-1].sense if inner else "up"
     if direction in ("better", "worse"):
         bad = bool(BAD.search(text[: cue.start] + text[cue.end :]))
@@ -110,6 +109,7 @@ def _asserts(text: str, cue: Cue) -> frozenset[str]:
     return frozenset({direction})
 
 
+_NEGATION = re.compile(r"\b(?:no|not|n[o'’]t|fail(?:ed|s)? to|without)\b", re.IGNORECASE)
 _ADVERBS_BEFORE = re.compile(
     r"(?:\b(?:(?-i:an?)|statistically|significantly|significant|markedly|marked|substantially|substantial|clinically|clearly|"
     r"considerably|considerable|much|far|slightly|there (?:was|were|is))\s+)+$",
@@ -123,9 +123,10 @@ def _phrase(text: str, cue: Cue) -> tuple[int, int]:
     return (wider.start() if wider else cue.start), cue.end
 
 
+_BRACKETS = re.compile(r"\([^()]*\)")
 _FINITE_FORMS = ("past", "third", "moved", "moves", "lasted", "lasts", "promoted", "promotes")
 _ARM_END = re.compile(
-    r"[,;(:]|\.\s|\b(?:which|while|(?:is|was|are|were|did|had|has|led|caused|resulted|produced|gave))\b"
+    r"[,;:]|\.\s|\b(?:which|while|(?:is|was|are|were|did|had|has|led|caused|resulted|produced|gave))\b"
 )
 _VERB = re.compile(
     rf"\b(?:(?:significantly|markedly) )?(?:{'|'.join(' '.join(' '.join(FORMS[f]) for f in _FINITE_FORMS).split())}"
@@ -143,17 +144,16 @@ def find_comparator(text: str) -> str:
 
 def _take_out_comparator(text: str) -> tuple[str, str]:
     """Return the other arm and the claim without it and without the words that bring it in."""
-    if marks := list(_COMPARED.finditer(text)):
+    flat = _BRACKETS.sub(lambda m: "x" * len(m[0]), text)  # an arm's abbreviation in brackets belongs to it
+    if marks := list(_COMPARED.finditer(flat)):
         mark = marks[-1]
-        if mark.start() < 6 and "," in text[mark.end() :]:  # "Compared with B, A …": an arm may hold commas, seldom
-            end = text.index(",", mark.end())
+        if mark.start() < 6 and "," in flat[mark.end() :]:  # "Compared with B, A …": an arm may hold commas, seldom
+            end = flat.index(",", mark.end())
             return _arm(text[mark.end() : end]), text[end + 1 :].strip()
-        end = _ARM_END.search(text, mark.end() + 3)
+        ends = [_ARM_END.search(flat, mark.end() + 3)]
         if not find_cues(text[: mark.start()]):  # "A rather than B lowered O": the finding comes after the arm
-            end = min(
-                (e for e in (end, _VERB.search(text, mark.end() + 3)) if e), key=lambda e: e.start(), default=None
-            )
-        stop = end.start() if end else len(text)
+            ends.append(_VERB.search(flat, mark.end() + 3))
+        stop = min((e.start() for e in ends if e), default=len(text))
         return _arm(text[mark.end() : stop]), f"{text[: mark.start()].rstrip(' ,')} {text[stop:]}".strip()
     if pair := _BETWEEN.search(text.rstrip(" .")):
         return _arm(pair["b"]), f"{text[: pair.start()]}with {pair['a']}"
@@ -161,4 +161,4 @@ def _take_out_comparator(text: str) -> tuple[str, str]:
 
 
 def _arm(text: str) -> str:
-    return " ".join(_ARM_START.sub("", text.strip(" ,.")).split()[:16])
+    return " ".join(_ARM_START.sub("", text.strip(" ,.")).split()[:24])

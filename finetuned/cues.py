@@ -22,6 +22,7 @@ class Cue(NamedTuple):
 # One row per grammatical form: words for up, words for down. Any word can stand for another of its cell, and the
 # first of the other cell is its opposite at the same place.
 FORMS: dict[str, tuple[str, str]] = {
+    "comparative": ("higher greater larger", "lower smaller"),
     "past": (
         "increased raised elevated enhanced augmented boosted heightened",
         "decreased reduced lowered diminished lessened attenuated",
@@ -38,7 +39,6 @@ FORMS: dict[str, tuple[str, str]] = {
         "increasing raising elevating enhancing augmenting boosting",
         "decreasing reducing lowering diminishing lessening attenuating",
     ),
-    "comparative": ("higher greater larger", "lower smaller"),
     "amount": ("more", "fewer less"),
     "length": ("longer", "shorter"),
     "speed": ("faster quicker", "slower"),
@@ -83,7 +83,8 @@ _MORE_STEMS: dict[Sense, str] = {
     r"stimulat\w+|amplif\w+|potentiat\w+|induc(?:e|ed|es|ing)|favou?r(?:s|ed)|positive(?:ly)?|upward|later",
     "down": r"halved|declin\w*|falling|fallen|curtail\w*|curb\w*|blunt\w*|minimi[sz]\w*|weaken\w*|slow(?:s|ed|ing)|"
     r"prevent\w*|suppress\w*|inhibit\w*|cut|earlier|protect\w*|negative(?:ly)?|inverse(?:ly)?|smallest|least|lesser",
-    "better": r"superiority|benefi\w+|effective(?:ly)?|efficacious|efficacy|outperform\w*|reliev\w+|alleviat\w+|ameliorat\w+",
+    "better": r"superiority|benefi\w+|effective(?:ly)?|efficacious|efficacy|outperform\w*|reliev\w+|alleviat\w+|"
+    r"ameliorat\w+",
     "worse": r"inferiority|deteriorat\w*|impair\w*|aggravat\w*|exacerbat\w*|ineffective|wors\w*|harm(?:ful|s|ed)",
 }
 _ADVERB = (
@@ -95,9 +96,18 @@ _CHANGE = (
     r"shorter|larger|smaller|benefi\w*|advantage\w*|associat\w*|correlat\w*|relat(?:ed|ion\w*)|prevent\w*|prolong\w*|"
     r"enhanc\w*|rise|rose|fall|predict\w*|inferior\w*|effective\w*|elevat\w*)"
 )
-_NO = r"(?:no|not|nor|neither|without|never|cannot|lack of|lacked|absence of|fail(?:s|ed|ing)? to|(?:did|do|does|was|were|is|are|has|have|had)n[o'’]t)"
+_NO = (
+    r"(?:no|not|nor|neither|without|never|cannot|lack of|lacked|absence of|fail(?:s|ed|ing)? to|(?:did|do|does|"
+    r"was|were|is|are|has|have|had)n[o'’]t)"
+)
 # No difference, said as such; then a change denied; the words between are adverbs and "statistically significant".
-_BETWEEN = r"(?:\s+(?:a|an|any|the|be|been|to|show|shown|have|had|produce|lead|result|find|found|seen|observed|in|did|there|was|were|statistical(?:ly)?|clinical(?:ly)?|significan(?:t|tly|ce)|marked(?:ly)?|substantial(?:ly)?|major|relevant|important|meaningful|evidence|of|for|overall|other|clear|additional|apparent|detectable|between[- ]group|group|treatment|intergroup|main|further|differential|material(?:ly)?|appreciabl[ey]|really|much)){0,6}?\s+"
+_BETWEEN = (
+    r"(?:\s+(?:a|an|any|the|be|been|to|show|shown|have|had|produce|lead|result|find|found|seen|observed|in|"
+    r"did|there|was|were|statistical(?:ly)?|clinical(?:ly)?|significan(?:t|tly|ce)|marked(?:ly)?|"
+    r"substantial(?:ly)?|major|relevant|important|meaningful|evidence|of|for|overall|other|clear|"
+    r"additional|apparent|detectable|between[- ]group|group|treatment|intergroup|main|further|"
+    r"differential|material(?:ly)?|appreciabl[ey]|really|much)){0,6}?\s+"
+)
 NONE = re.compile(
     rf"\b{_NO}{_BETWEEN}(?P<what>{_CHANGE})\b"
     r"|\b(?P<alike>similar(?:ly)?|comparable|equivalent|identical|unchanged|unaffected|unaltered|non-?significant(?:ly)?|"

@@ -9,7 +9,7 @@ import re
 
 from .claims import MASK, Claim
 from .cues import BAD, Cue, find_cues
-from .marking import comparator_words, comparisons, key_words, net_cues, significance
+from .marking import comparator_words, comparisons, intervals, key_words, net_cues, significance
 
 _MARK = re.compile(
     r"\b(?:than|compared (?:with|to)|versus|vs\.?|relative to|in comparison (?:with|to)|over)\b", re.IGNORECASE
@@ -18,7 +18,15 @@ _WORD = re.compile(r"[A-Za-z][\w-]+|\d+(?:\.\d+)?")
 # The claim is about a reduction itself, so "greater reduction" means up.
 _NAMED = re.compile(r"\b(?:reduction|decrease|decline|increase|improvement|loss|gain|change)", re.IGNORECASE)
 _VALUE = re.compile(
-    r"(?<![\w.(–-])[-−]?\d+(?:\.\d+)?(?=\s*(?:%|±|\(|points|mm|mg|kg|days?|weeks?|months|years|min|h\b|,|;|\.\s|\.$| in | for | with ))"
+    r"(?<![\w.(–-])[-−]?\d+(?:\.\d+)?(?=\s*(?:%|±|\(|points|mm|mg|kg|days?|weeks?|months|years|min|h\b|,|;|\.\s|\.$|"
+    r" in | for | with ))"
+)
+# Said after a difference: it counts for nothing.
+_CHANCE = re.compile(
+    r"\bdifferences?\b[^.;]{0,60}\b(?:not|non-?|in)\s*(?:statistically )?significant|\bnot (?:statistically "
+    r")?significant|"
+    r"\b(?:not|failed to) (?:reach|achieve|attain)\w*[^.;]{0,20}significan",
+    re.IGNORECASE,
 )
 SAME_BONUS = 70  # characters by which a denied difference counts as nearer; chosen on the training trials
 _TURN = {"up": "down", "down": "up", "same": "same", "nothing": "nothing"}
@@ -32,13 +40,15 @@ def read_evidence(claim: Claim, evidence: str) -> str:
     """
     rest = claim.masked.removesuffix(claim.comparator).replace(MASK, " ")
     cues = find_cues(evidence)
-    if {kind for _, kind in significance(evidence)} == {"chance"}:
+    if {kind for _, kind in [*significance(evidence), *intervals(evidence)]} == {"chance"}:
         return "same"
     others = comparator_words(evidence, claim.comparator, rest) if claim.comparator else []
     if not cues:
         return _by_numbers(evidence, others)
     places = _places(evidence, key_words(rest) - key_words(claim.comparator)) or [(0, 0)]
     cue = min(cues, key=lambda c: min(_distance(c, p) for p in places) - SAME_BONUS * (c.sense in ("same", "not")))
+    if any(m.start() > cue.start and ". " not in evidence[cue.end : m.start()] for m in _CHANCE.finditer(evidence)):
+        return "same"
     direction = _sense(cue, evidence, cues, rest)
     return _TURN[direction] if _turned(others, evidence, cue) else direction
 

@@ -24,11 +24,14 @@ class Fit(NamedTuple):
         return result
 
 
-def fit(rows: Array, labels: NDArray[np.int64], classes: int, *, penalty: float = 1.0, balanced: bool = False) -> Fit:
-    """Minimise cross-entropy + penalty/2·‖W‖²; `balanced` gives every class the same total weight."""
+def fit(rows: Array, labels: NDArray[np.int64], classes: int, *, penalty: float = 1.0, balance: float = 0.0) -> Fit:
+    """Minimise cross-entropy + penalty/2·‖W‖².
+
+    `balance`: 0 leaves the classes as frequent as they are, 1 gives each the same total weight, .5 is half-way.
+    """
     n, width = rows.shape
     counts = np.bincount(labels, minlength=classes)
-    each = (n / (np.count_nonzero(counts) * np.maximum(counts, 1)))[labels] if balanced else np.ones(n)
+    each = (n / (np.count_nonzero(counts) * np.maximum(counts, 1)))[labels] ** balance
     target = np.eye(classes)[labels]
 
     def loss(flat: Array) -> tuple[float, Array]:

@@ -28,7 +28,8 @@ _P = re.compile(
 )
 _NUMBER = r"[-−+]?\d+(?:[.,·]\d+)*"
 _PAIR = re.compile(
-    rf"(?<![\w.])(?P<first>{_NUMBER})(?P<rest>(?:\s*(?:±|\+/-)\s*{_NUMBER}|\([^()]{{0,40}}\)|[^\d;()]){{0,60}}?)\s*(?:\b(?:vs\.?|versus|compared (?:with|to)|against|than)\b|"
+    rf"(?<![\w.])(?P<first>{_NUMBER})(?P<rest>(?:\s*(?:±|\+/-)\s*{_NUMBER}|\([^()]{{0,40}}\)|"
+    rf"[^\d;()]){{0,60}}?)\s*(?:\b(?:vs\.?|versus|compared (?:with|to)|against|than)\b|"
     rf"(?P<and>\band\b))\s*(?P<mid>[^\d;]{{0,40}}?)(?P<second>{_NUMBER})(?![\w])",
     re.IGNORECASE,
 )
@@ -68,10 +69,8 @@ def net_cues(text: str, cues: Sequence[Cue]) -> list[tuple[int, str]]:
         sense = _of_thing(text, inner)
         found.append((first.start, "net " + (sense if amount["more"] else _TURNED[sense])))
     paired = {place for place, _ in found}
-    for cue in cues:
-        if cue.sense in ("better", "worse") and cue.start not in paired:
-            found.append((cue.start, "net " + _of_thing(text, cue)))
-    return found
+    judged = [c for c in cues if c.sense in ("better", "worse") and c.start not in paired]
+    return found + [(c.start, "net " + _of_thing(text, c)) for c in judged]
 
 
 _TURNED = {"up": "down", "down": "up"}
@@ -92,6 +91,29 @@ def significance(text: str) -> list[tuple[int, str]]:
         value = 1.0 if raw.startswith("n") else float(raw)
         small = value < 0.05 or (value == 0.05 and m["sign"] in "<≤")
         found.append((m.start(), "chance" if not small or m["sign"] in ">≥" else "significant"))
+    return found
+
+
+_INTERVAL = re.compile(
+    r"\b(?:95\s*%?\s*(?:CI|confidence intervals?)|CI)\b[^\d;.−-]{0,12}(?P<low>[-−]?\d+(?:[.·]\d+)?)\s*%?\s*"
+    r"(?:to|–|—|,|-|;)\s*(?P<high>[-−+]?\d+(?:[.·]\d+)?)",
+    re.IGNORECASE,
+)
+_RATIO = re.compile(r"\b(?:ratio|OR|RR|HR|IRR|aOR|aHR)\b[^;]{0,40}$")
+
+
+def intervals(text: str) -> list[tuple[int, str]]:
+    """Return where confidence intervals stand, of ratios and differences, and whether they exclude no effect.
+
+    One of a mean or a share says nothing: only where it spans zero, or follows a ratio, is it read.
+    """
+    found = []
+    for m in _INTERVAL.finditer(text):
+        low, high = (float(m[side].replace("−", "-").replace("·", ".")) for side in ("low", "high"))
+        if _RATIO.search(text[max(0, m.start() - 60) : m.start()]):
+            found.append((m.start(), "chance" if low <= 1 <= high else "significant"))
+        elif low < 0 < high:
+            found.append((m.start(), "chance"))
     return found
 
 
@@ -161,7 +183,7 @@ def mark(evidence: str, comparator: str, rest: str) -> str:
     """Return the evidence with a mark before each cue, p-value, pair of numbers, and mention of the other arm."""
     cues = find_cues(evidence)
     marks = [(c.start, str(c.sense)) for c in cues] + net_cues(evidence, cues)
-    marks += significance(evidence) + comparisons(evidence)
+    marks += significance(evidence) + intervals(evidence) + comparisons(evidence)
     last = -10
     for start, end in comparator_words(evidence, comparator, rest) if comparator else []:
         if start > last + 2:  # one mark for words in a row

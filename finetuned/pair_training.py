@@ -44,7 +44,7 @@ def with_lora(model: PairModel, recipe: LoraRecipe, tokenizer: object) -> PairMo
         exclude_modules=r".*pooler.*",
         trainable_token_indices={"word_embeddings": ids},
     )
-    model.encoder = get_peft_model(model.encoder, config)  # type: ignore[arg-type]
+    model.encoder = get_peft_model(model.encoder, config)
     return model
 
 
@@ -54,7 +54,7 @@ def continue_from(model: PairModel, folder: Path) -> PairModel:
     from safetensors.torch import load_file
 
     state = {name: value.float() for name, value in load_file(folder / "adapter_model.safetensors").items()}
-    set_peft_model_state_dict(model.encoder, state)  # type: ignore[arg-type]
+    set_peft_model_state_dict(model.encoder, state)
     own = model.head.state_dict()
     for name, value in load_file(folder / "head.safetensors").items():
         own[name][: len(value)] = value.float()
@@ -79,7 +79,7 @@ def train(
     progress: Callable[[int, int, float, float], None] | None = None,
     class_weights: Sequence[float] | None = None,
 ) -> list[float]:
-    """Train in place; return the loss of every step. A run that reaches its minutes ends on a decayed rate all the same.
+    """Train in place; return the loss of every step. A run that reaches its minutes ends on a decayed rate too.
 
     `progress` is called with step, steps, mean loss of the last 50, and seconds.
     """
@@ -97,7 +97,7 @@ def train(
     start = time.monotonic()
     base = [g["lr"] for g in optimizer.param_groups]
     model.train()
-    for epoch in range(recipe.epochs):
+    for _ in range(recipe.epochs):
         for batch in _shuffled(encoded, recipe.batch, rng):
             spent = (time.monotonic() - start) / 60
             done = max(len(losses) / steps, spent / recipe.minutes)
@@ -120,7 +120,7 @@ def train(
 
 
 def _shuffled(encoded: Sequence[Encoded], size: int, rng: random.Random) -> list[list[int]]:
-    """Return batches in random order; within one, pairs of nearly the same length, or a third of the work is padding."""
+    """Return batches in random order; within one, pairs of like length, or a third of the work is padding."""
     order = sorted(range(len(encoded)), key=lambda n: len(encoded[n].ids) + rng.uniform(0, 12))
     cut = [order[n : n + size] for n in range(0, len(order), size)]
     rng.shuffle(cut)

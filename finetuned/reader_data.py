@@ -44,14 +44,16 @@ QUESTIONS = Wordings(
     unchanged=("Does {a} affect {o}?", "Does {a} have an effect on {o}?"),
 )
 _HEDGE = re.compile(
-    r"\b(?:unclear|inconclusive|further (?:stud|research|investigat|trial|work)\w*|more (?:stud|research)\w*|conflicting|"
+    r"\b(?:unclear|inconclusive|further (?:stud|research|investigat|trial|work)\w*|more (?:stud|research)\w*|"
+    r"conflicting|"
     r"insufficient|remains? (?:to be|controversial|unknown|uncertain)|equivocal|may or may not|limited evidence|"
     r"cannot be (?:determined|concluded|excluded)|should be (?:confirmed|interpreted with caution)|in some|only in)\b",
     re.IGNORECASE,
 )
 # Titles that state: a finite verb, not "inhibitors" or "the effect of".
 _STATES = re.compile(
-    rf"\b(?:{'|'.join(' '.join(' '.join(FORMS[f]) for f in ('third', 'promotes', 'lasts')).split())}|improves|worsens|impairs|"
+    rf"\b(?:{'|'.join(' '.join(' '.join(FORMS[f]) for f in ('third', 'promotes', 'lasts')).split())}|improves|"
+    rf"worsens|impairs|"
     r"does not|do not|did not|is not|are not|has no|have no|is (?:\w+ly )?(?:higher|lower|increased|reduced))\b"
 )
 _LINKS = re.compile(r"\b(?:is|are|has|have|can|predicts?|causes|mediates?|regulates?|correlates?|depends?)\b")
@@ -76,7 +78,7 @@ class Paper(NamedTuple):
 
 
 def reading_text(question: str, evidence: str) -> str:
-    """Return what of the evidence is read for a question: its best sentences, in order; "" if none has to do with it."""
+    """Return what of the evidence is read for a question: its best sentences, in order; "" if it has none."""
     pieces = sentences(evidence)
     return " ".join(pieces[n] for n in sorted(choose(question, pieces, SENTENCES)))
 

@@ -24,7 +24,12 @@ from .verifier_data import ABSTRACTS, TRIALS, Corpus, Part, part_of, read_corpus
 from .wordings import TRAINING, UNSEEN
 
 Progress = Callable[[str], None]
-LEGS = (LoraRecipe(), LoraRecipe(seed=1, learning_rate=7e-4, head_rate=1e-3, frozen=2))
+SENTENCE_CLAIMS = 150  # sentences that claims are made of, beside those of trials: more draw the heads away from trials
+LEGS = (
+    LoraRecipe(),
+    LoraRecipe(seed=1, learning_rate=7e-4, head_rate=1e-3, frozen=2),
+    LoraRecipe(seed=2, learning_rate=5e-4, head_rate=7e-4, frozen=2),
+)
 
 
 def make_verifier(
@@ -37,7 +42,8 @@ def make_verifier(
         if limit is not None:
             examples = examples[: 4 * limit]
         say(
-            f"leg {number + 1}: {len(examples)} examples from {len(corpus.sentences)} abstracts and {len(found)} findings"
+            f"leg {number + 1}: {len(examples)} examples from {len(corpus.sentences)} abstracts and {len(found)} "
+            f"findings"
         )
         train_adapter(examples, len(DIRECTIONS), out, leg, start=out if number else None, say=say)
     judged = judged_claims(data, found, corpus, "calibration", seed=0)
@@ -77,12 +83,12 @@ def judged_claims(data: Path, found: list[Any], corpus: Corpus, part: Part, *, s
     own = {p: s for p, s in corpus.sentences.items() if part_of(p, ABSTRACTS) == part}
     judged = list(judged_findings(mine, wordings, rng))
     judged += [j._replace(kind=f"{j.kind}, abstract") for j in judged_findings(mine, wordings, rng, abstracts=texts)]
-    return judged + list(judged_sentences(own, rng, count=700))
+    return judged + list(judged_sentences(own, rng, count=SENTENCE_CLAIMS))
 
 
 def one_each(found: list[Any]) -> list[Any]:
     """Keep one finding for each question."""
-    return list({f.arms + (f.pmid,): f for f in reversed(found)}.values())[::-1]
+    return list({(*f.arms, f.pmid): f for f in reversed(found)}.values())[::-1]
 
 
 def abstracts_of(data: Path, pmids: set[str]) -> Mapping[str, str]:
@@ -105,15 +111,17 @@ def calibrate(folder: Path, judged: list[Judged]) -> None:
     unread = np.bincount(np.delete(labels, numbers), minlength=3) + np.array([0.1, 0.1, 1.0])
     document = {
         "labels": list(LABELS),
-        "relevance": _binary(RELEVANCE, relevance, ~said),
-        "agreement": _binary(AGREEMENT, agreement[said], labels[numbers][said] == SUPPORTED),
+        "relevance": _binary(RELEVANCE, relevance, ~said, balance=0.0),
+        "agreement": _binary(AGREEMENT, agreement[said], labels[numbers][said] == SUPPORTED, balance=1.0),
         "without evidence": (unread / unread.sum()).round(5).tolist(),
     }
     (folder / "calibration.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
-def _binary(names: Sequence[str], rows: NDArray[np.float64], positive: NDArray[np.bool_]) -> dict[str, Any]:
-    """Fit one logistic head, both answers with the same weight."""
-    fitted = fit(rows, positive.astype(np.int64), 2, balanced=True)
+def _binary(
+    names: Sequence[str], rows: NDArray[np.float64], positive: NDArray[np.bool_], *, balance: float
+) -> dict[str, Any]:
+    """Fit one logistic head."""
+    fitted = fit(rows, positive.astype(np.int64), 2, balance=balance)
     weights, bias = fitted.weights[1] - fitted.weights[0], fitted.bias[1] - fitted.bias[0]
     return {"features": list(names), "weights": weights.round(5).tolist(), "bias": round(float(bias), 5)}

@@ -1,7 +1,7 @@
 """Find sentences of abstracts whose wording says by itself which outcome went which way, in which arm.
 
-"Bleeding was lower with LMWH than with UFH" → outcome bleeding, arms LMWH and UFH, down. From such a sentence claims can
-be worded many ways, true and false, with no annotator: what a small model needs thousands of.
+"Bleeding was lower with LMWH than with UFH" → outcome bleeding, arms LMWH and UFH, down. From such a sentence
+claims can be worded many ways, true and false, with no annotator: what a small model needs thousands of.
 """
 
 from __future__ import annotations
@@ -13,10 +13,16 @@ from typing import NamedTuple
 from .claims import find_comparator
 from .cues import find_cues
 
-ADVERB = r"(?:(?:statistically |clinically )?(?:significantly|markedly|substantially|much|slightly|also|consistently|generally|significant|marked) )*"
+ADVERB = (
+    r"(?:(?:statistically |clinically )?(?:significantly|markedly|substantially|much|slightly|also|"
+    r"consistently|generally|significant|marked) )*"
+)
 _BE = r"(?:was|were|is|are)"
 _IN = r"(?:in|with|for|among|after|under|on|by|following)"
-_HIGHER = r"(?P<cue>higher|lower|greater|smaller|larger|longer|shorter|better|worse|less|more|fewer|faster|slower|stronger|weaker|increased|decreased|reduced|elevated|improved)"
+_HIGHER = (
+    r"(?P<cue>higher|lower|greater|smaller|larger|longer|shorter|better|worse|less|more|fewer|faster|slower|"
+    r"stronger|weaker|increased|decreased|reduced|elevated|improved)"
+)
 _VERB = (
     r"(?P<cue>increase[sd]?|decrease[sd]?|reduce[sd]?|lower(?:s|ed)|raise[sd]?|improve[sd]?|enhance[sd]?|prolong(?:s|ed)|"
     r"shorten(?:s|ed)|attenuate[sd]?|diminishe[sd]|worsen(?:s|ed)|elevate[sd]|suppresse[sd]|inhibit(?:s|ed)|prevent(?:s|ed)|"
@@ -24,29 +30,41 @@ _VERB = (
 )
 _O, _A, _B = r"(?P<o>[^;:]{4,110}?)", r"(?P<a>[^;:,]{3,80}?)", r"(?P<b>[^;:,()]{3,70}?)"
 _END = r"(?=\s*(?:[,;:(.]|$| and | but | while | whereas | at | during | over | for ))"
-_COMPARED = r"(?:,? (?:as )?compared (?:with|to)|,? when compared (?:with|to)|,? versus|,? relative to|,? in comparison (?:with|to)| vs\.?)"
+_COMPARED = (
+    r"(?:,? (?:as )?compared (?:with|to)|,? when compared (?:with|to)|,? versus|,? relative to|,? in "
+    r"comparison (?:with|to)| vs\.?)"
+)
 PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"^{_O} {_BE} {ADVERB}{_HIGHER} {_IN} (?:the )?{_A} than (?:{_IN} |that of |those of )?(?:the )?{_B}{_END}",
-        rf"^{_O} {_BE} {ADVERB}{_HIGHER} {_IN} (?:the )?{_A}{_COMPARED} (?:{_IN} |that {_IN} |those {_IN} )?(?:the )?{_B}{_END}",
+        rf"^{_O} {_BE} {ADVERB}{_HIGHER} {_IN} (?:the )?{_A}{_COMPARED} (?:{_IN} |that {_IN} |those {_IN} )?(?:the "
+        rf")?{_B}{_END}",
         rf"^{_A} {ADVERB}{_VERB} {_O}{_COMPARED} (?:the )?{_B}{_END}",
         rf"^{_A} (?:had|showed|experienced|reported|achieved|demonstrated|exhibited) (?:a |an )?{ADVERB}{_HIGHER} {_O} "
         rf"(?:than|{_COMPARED}) (?:did |{_IN} )?(?:the |those )?{_B}{_END}",
         rf"^(?:as )?compared (?:with|to) (?:the )?{_B}, {_A} {ADVERB}{_VERB} {_O}{_END}",
-        rf"(?P<cue>no (?:statistically |clinically )?(?:significant )?(?:difference|differences|change) (?:was |were )?(?:found |observed |seen )?)"
-        rf"(?:in|of|for|regarding) {_O} (?:was |were )?(?:found |observed |seen )?between (?:the )?{_A} and (?:the )?{_B}{_END}",
-        rf"^{_O} (?P<cue>(?:did|was|were) not (?:significantly |statistically )?(?:differ|different|significantly different)"
-        rf"(?: significantly)?|(?:was|were) (?:similar|comparable)) (?:between|in|for|with|among) (?:the )?{_A} and (?:in |with |the )*{_B}{_END}",
+        rf"(?P<cue>no (?:statistically |clinically )?(?:significant )?(?:difference|differences|change) (?:was |"
+        rf"were )?(?:found |observed |seen )?)"
+        rf"(?:in|of|for|regarding) {_O} (?:was |were )?(?:found |observed |seen )?between (?:the )?{_A} and (?:the "
+        rf")?{_B}{_END}",
+        rf"^{_O} (?P<cue>(?:did|was|were) not (?:significantly |statistically )?(?:differ|different|significantly "
+        rf"different)"
+        rf"(?: significantly)?|(?:was|were) (?:similar|comparable)) (?:between|in|for|with|among) (?:the )?{_A} and "
+        rf"(?:in |with |the )*{_B}{_END}",
     )
 )
 # Without another arm: "aspirin reduced mortality".
 PLAIN = re.compile(rf"^{_A} {ADVERB}{_VERB} {_O}(?=\s*[,;:(.]|$)", re.IGNORECASE)
 _LEAD = re.compile(
-    r"^(?:(?:[A-Z][A-Z &/]{3,40}: )|(?:in conclusion|moreover|however|furthermore|in addition|additionally|overall|finally|"
-    r"therefore|thus|our results (?:show|suggest|indicate) that|(?:these|the) (?:results|findings|data) (?:show|suggest|"
-    r"indicate|demonstrate)(?:ed)? that|we (?:found|conclude|conclude[d]?|observed|show|showed) that|this study (?:shows|showed|"
-    r"suggests|demonstrates) that|it is concluded that|results showed that|also|similarly|interestingly|conversely|in contrast)"
+    r"^(?:(?:[A-Z][A-Z &/]{3,40}: )|(?:in conclusion|moreover|however|furthermore|in addition|additionally|overall|"
+    r"finally|"
+    r"therefore|thus|our results (?:show|suggest|indicate) that|(?:these|the) (?:results|findings|data) (?:show|"
+    r"suggest|"
+    r"indicate|demonstrate)(?:ed)? that|we (?:found|conclude|conclude[d]?|observed|show|showed) that|this study "
+    r"(?:shows|showed|"
+    r"suggests|demonstrates) that|it is concluded that|results showed that|also|similarly|interestingly|conversely|"
+    r"in contrast)"
     r",? )+",
     re.IGNORECASE,
 )

@@ -75,7 +75,7 @@ class Verifier:
         return result
 
     def features(self, pairs: Sequence[tuple[str, str]]) -> tuple[Rows, Rows, list[int]]:
-        """Return `RELEVANCE` and `AGREEMENT`, one row per pair with evidence worth reading, and these pairs' numbers."""
+        """Return `RELEVANCE` and `AGREEMENT`, one row per pair with evidence to read, and their numbers."""
         claims = [read_claim(claim) for claim, _ in pairs]
         windows = [Window(n, text) for n, pair in enumerate(pairs) for text in windows_of(*pair)]
         read = self.directions([claims[w.pair] for w in windows], [w.text for w in windows])
@@ -134,6 +134,8 @@ def words_shared(tokenizer: Any, pairs: Sequence[tuple[str, str]]) -> list[float
 
     The vocabulary is sorted by frequency, so that the logarithm of a piece's number stands for its rarity.
     """
+    if not pairs:
+        return []
     ids = [
         [frozenset(i) for i in tokenizer([p[n] for p in pairs], add_special_tokens=False, verbose=False)["input_ids"]]
         for n in (0, 1)
@@ -161,8 +163,9 @@ def _logistic(rows: Rows, part: dict[str, Any]) -> Rows:
 
 
 def _softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True)) if len(logits) else logits
-    return powers / powers.sum(axis=1, keepdims=True)
+    powers: Rows = np.exp(logits - logits.max(axis=1, keepdims=True)) if len(logits) else logits
+    shares: Rows = powers / powers.sum(axis=1, keepdims=True)
+    return shares
 
 
 @cache

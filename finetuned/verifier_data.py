@@ -48,8 +48,7 @@ def part_of(pmid: str, shares: tuple[int, int]) -> Part:
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the records of a .jsonl or .jsonl.gz file."""
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as stream:
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as stream:
         for line in stream:
             yield json.loads(line)
 
@@ -126,13 +125,13 @@ def training_examples(found: Sequence[Finding], corpus: Corpus, seed: int) -> li
     marked: dict[str, list[str]] = {}
     for finding in mine:
         marked.setdefault(finding.pmid, []).append(finding.evidence)
-    for turn in range(6):
+    for turn in range(8):
         for finding in mine:
             examples += from_finding(finding, TRAINING, rng, kind="trial")
         if turn % 2:
             examples += unanswered(mine, _elsewhere(mine, marked, rng), TRAINING, rng)
     train = {p: s for p, s in corpus.sentences.items() if part_of(p, ABSTRACTS) == "train"}
-    examples += sentence_examples(train, rng, count=3500)
+    examples += sentence_examples(train, rng, count=2000)
     rng.shuffle(examples)
     return examples
 
