@@ -101,7 +101,8 @@ Works as the verifier, from whose adapter it goes on: the question's direction i
 reading, "unclear", is learnt from PubMedQA's maybe and hedged conclusions.
 {_COMMON}
 - Recipe: `clinrag train shipped reader --data DIR --out DIR`: `LEG` of `finetuned/shipped_reader.py`. Examples:
-  PubMedQA's training half with and without the conclusion, questions made of statements of abstracts, titles that ask or state.
+  PubMedQA's training half, with and without the conclusion, questions made of statements of abstracts, titles that
+  ask or state.
   Abstracts and titles were screened against the 500 test items (`finetuned/decontaminate.py`).
 - The logistic head is fitted on the training half, three quarters of which the adapter saw as well.
 """,
