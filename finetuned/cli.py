@@ -170,6 +170,23 @@ def decontaminate(
         _out(f"wrote {name}: {counts['rows']} rows, {counts['left_out']} left out")
 
 
+@train_app.command(epilog="Example: clinrag train shipped verifier --data ../shared/data --out verifier/")
+def shipped(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="verifier or reader.")],
+    data: Annotated[Path, typer.Option(metavar="DIR", help="The data, laid out as the model's card says.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where adapter, head, calibration and card are written.")],
+    start: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="reader: the verifier to go on from (default: the shipped one).")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", help="Read N abstracts only: a trial run.")] = None,
+) -> None:
+    """Make a model that comes with the package again: data, training, calibration, figures, card."""
+    from .shipped_models import make_shipped
+
+    make_shipped(name, data, out, start=start, limit=limit, say=lambda line: print(line, file=sys.stderr, flush=True))
+    _out(f"wrote {out}; its figures: {out / 'README.md'}")
+
+
 def _neighbours(training: list[Path], tasks: list[Path]) -> dict[str, tuple[Neighbour, ...]]:
     from .corpora import read_rows, training_rows
     from .decontaminate import read_tasks

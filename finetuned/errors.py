@@ -19,6 +19,10 @@ class TrainingDataError(FinetunedError):
     """A training or task file that is missing, unreadable, or not in a known format."""
 
 
+class ShippedModelError(FinetunedError):
+    """A model that comes with this package is missing or changed, or cannot be made again."""
+
+
 class RecipeError(FinetunedError):
     """A training recipe that cannot be run as written; the message names the field, its value and what is allowed."""
 

@@ -26,6 +26,7 @@ from .gathering import gather
 from .llm import load_llm, model_name
 from .privacy import check_private
 from .prompt import Turn
+from .reading import Reading
 from .reranking import Reranker
 from .retriever import PubMedRetriever, to_evidence, to_passage
 
@@ -170,7 +171,7 @@ class Assistant(Runnable[str, Answer]):
         fitted = fit_passages(question, evidence, self.llm, window=self.context_tokens, structured=self.structured)
         clock.lap("context")
         out = Drafting(notes=[*([note] if note else []), *further.notes])
-        out.calls = further.calls + (question != asked and not isinstance(self.llm, Extractive))
+        out.calls = further.calls + (question != asked and not isinstance(self.llm, Extractive | Reading))
         if fitted.evidence:
             draft = write_answer(
                 question,

@@ -37,7 +37,8 @@ Model = Annotated[
     str,
     typer.Option(
         metavar="SPEC",
-        help="extractive, hf:ORG/NAME, openai:MODEL@URL, pair:NAME/tuned, run:DIR, scripted:FILE, or PROVIDER:MODEL.",
+        help="extractive, reader, hf:ORG/NAME, openai:MODEL@URL, pair:NAME/tuned, run:DIR, scripted:FILE, or "
+        "PROVIDER:MODEL.",
     ),
 ]
 Papers = Annotated[int, typer.Option(min=1, help="How many papers to read.")]

@@ -14,6 +14,7 @@ from .destination import client_of
 from .extractive import Extractive, rank_sentences
 from .instructions import GAP
 from .prompt import build_messages, passage_block
+from .reading import Reading
 from .scripted import Scripted
 from .sentences import Span
 
@@ -51,7 +52,7 @@ def context_window(llm: BaseChatModel) -> int | None:
     A model says so itself: our local ones by `context_tokens`, others by LangChain's `profile`, Ollama's `num_ctx` or
     llama.cpp's `n_ctx`.
     """
-    if isinstance(llm, Extractive | Scripted):
+    if isinstance(llm, Extractive | Reading | Scripted):
         return None
     llm = client_of(llm)
     profile: Any = getattr(llm, "profile", None) or {}

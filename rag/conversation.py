@@ -12,6 +12,7 @@ from indexes.lexical import STOP_WORDS
 
 from .extractive import Extractive
 from .prompt import ABSTAIN, Turn, standalone_messages
+from .reading import Reading
 
 TURNS = 6  # exchanges of a conversation that are looked at, the last ones
 LONGEST = 500  # characters; a "question" longer than this is an answer
@@ -51,7 +52,7 @@ def make_standalone(
     recent = [Turn(*turn) for turn in history][-TURNS:]
     if not recent:
         return question, ""
-    if isinstance(llm, Extractive):
+    if isinstance(llm, Extractive | Reading):
         return standalone_by_rule(question, recent), ""
     said = str(llm.invoke(standalone_messages(question, recent), config=config).text).strip()
     lines = [line.strip().strip('"“”') for line in said.splitlines() if line.strip()]

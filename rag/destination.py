@@ -18,7 +18,7 @@ _ADDRESSES = (
     "inference_server_url",
 )
 # Models that run in this process: ours and LangChain's fakes by module, others by what they call themselves.
-_OURS = ("rag.extractive", "rag.scripted", "rag.hf", "langchain_core.")
+_OURS = ("rag.extractive", "rag.reading", "rag.scripted", "rag.hf", "langchain_core.")
 _LOCAL = ("huggingface-pipeline", "huggingface_pipeline", "llamacpp", "llama-cpp", "mlx", "gpt4all")
 
 

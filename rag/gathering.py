@@ -18,6 +18,7 @@ from .answer import Evidence
 from .context import fit_passages
 from .extractive import Extractive
 from .prompt import query_messages, read_queries
+from .reading import Reading
 from .retriever import PubMedRetriever, to_evidence
 
 QUERIES_A_ROUND = 3
@@ -44,7 +45,7 @@ def gather(
 
     `match` of what is added is against the question itself, so that it compares with the rest.
     """
-    if rounds and isinstance(llm, Extractive):
+    if rounds and isinstance(llm, Extractive | Reading):
         return Gathered(tuple(evidence), (), 0, ("The extractive model asks for no further searches.",))
     known = list(evidence)
     asked: list[str] = []

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .hf import LocalChat
 
 KINDS = (
-    "extractive, hf:ORG/NAME@REVISION, hf:/folder, openai:MODEL@URL, pair:NAME/tuned or pair:NAME/general, run:DIR, "
-    "scripted:FILE, or PROVIDER:MODEL of LangChain (its package installed, its key in the environment)"
+    "extractive, reader, hf:ORG/NAME@REVISION, hf:/folder, openai:MODEL@URL, pair:NAME/tuned or pair:NAME/general, "
+    "run:DIR, scripted:FILE, or PROVIDER:MODEL of LangChain (its package installed, its key in the environment)"
 )
 LOCAL_OPTIONS = ("load", "max_new_tokens", "temperature", "seed", "thinking", "rows", "batching")
 SERVER_OPTIONS = ("timeout", "retries", "temperature", "max_tokens")
@@ -29,6 +29,7 @@ def load_llm(spec: str) -> BaseChatModel:
     """Load a chat model.
 
     - `extractive`: the best evidence sentences, verbatim; needs no download.
+    - `reader`: the small fine-tuned reader and verifier that come with clinrag; says yes, no or maybe of passages.
     - `hf:ORG/NAME@REVISION`, `hf:/folder`: transformers on this machine. Options after a question mark:
       `load=4bit|float32|float16|bfloat16`, `max_new_tokens=512`, `temperature=0`, `seed=0`, `thinking=strip`,
       `rows=32` of a batch, `batching=continuous`; for example `hf:Qwen/Qwen3-8B?load=4bit&thinking=strip`.
@@ -48,6 +49,10 @@ def load_llm(spec: str) -> BaseChatModel:
         from .extractive import Extractive
 
         return Extractive()
+    if parsed.text == "reader":
+        from .reading import Reading
+
+        return Reading()
     if parsed.kind == "scripted":
         from .scripted import Scripted
 

@@ -1,0 +1,235 @@
+"""The shipped models: loaded as peft would, behaving on sentences made up here, and as good as their cards say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from peft import PeftModel
+
+from finetuned.adapters import load_shipped, merge_lora, shipped_folder
+from finetuned.claims import DIRECTIONS
+from finetuned.errors import ShippedModelError
+from finetuned.examples import Example, prepare
+from finetuned.pair_model import PairModel, batches, collate, encode_pairs, load_minilm, predict
+from finetuned.pair_training import LoraRecipe
+from finetuned.reader import load_reader
+from finetuned.shipped_models import FILES, make_shipped
+from finetuned.shipped_verifier import judged_claims, train_adapter
+from finetuned.verifier import LABELS, load_verifier
+from finetuned.verifier_calibration import CONTRADICTED, SUPPORTED, UNVERIFIABLE, alter_number
+from finetuned.verifier_data import TRIALS, Corpus, part_of, trials
+from finetuned.verifier_figures import auroc
+from finetuned.wordings import TRAINING, word
+
+EVIDENCE = "Mortality was significantly lower with zinc than with placebo (12% vs 20%, P = 0.01)."
+FOREIGN = "Children who slept longer had better marks at school."
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence", "label"),
+    [
+        ("Zinc reduced mortality compared with placebo.", EVIDENCE, "supported"),
+        ("Zinc increased mortality compared with placebo.", EVIDENCE, "contradicted"),
+        ("Mortality was higher with placebo than with zinc.", EVIDENCE, "supported"),
+        ("Placebo lowered mortality compared with zinc.", EVIDENCE, "contradicted"),
+        ("There was no difference in mortality between zinc and placebo.", EVIDENCE, "contradicted"),
+        ("Zinc reduced mortality compared with placebo.", FOREIGN, "unverifiable"),
+        ("Zinc reduced mortality compared with placebo.", "", "unverifiable"),
+        (
+            "There was no difference in mortality between zinc and placebo.",
+            "Mortality did not differ between the zinc and placebo groups (P = 0.6).",
+            "supported",
+        ),
+    ],
+)
+def test_verifier_on_sentences_made_up_here(claim: str, evidence: str, label: str) -> None:
+    scores = load_verifier().scores([(claim, evidence)])[0]
+    assert LABELS[int(scores.argmax())] == label, scores
+
+
+def test_evidence_is_found_in_a_whole_abstract() -> None:
+    abstract = (
+        "Zinc is a trace element. We randomised 400 adults with sepsis to zinc or placebo. Ethics approval was given. "
+        f"Baseline age was the same. {EVIDENCE} Length of stay was recorded too. Larger trials are planned."
+    )
+    right, wrong = load_verifier().scores(
+        [("Zinc reduced mortality compared with placebo.", abstract), ("Zinc raised mortality.", abstract)]
+    )
+    assert right[SUPPORTED] > 0.5 > right[CONTRADICTED]
+    assert wrong[CONTRADICTED] > 0.5 > wrong[SUPPORTED]
+
+
+def test_scores_are_probabilities_and_do_not_depend_on_the_batch() -> None:
+    pairs = [("Zinc reduced mortality compared with placebo.", EVIDENCE), ("Zinc helps.", FOREIGN), ("Zinc helps.", "")]
+    together = load_verifier().scores(pairs)
+    assert together.dtype == np.float32
+    assert together.sum(axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
+    alone = np.concatenate([load_verifier().scores([pair]) for pair in pairs])
+    assert np.abs(together - alone).max() < 0.03  # bfloat16 rounds by the shape of the batch
+    assert load_verifier().scores([]).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("question", "evidence", "answer"),
+    [
+        ("Does zinc reduce mortality compared with placebo?", EVIDENCE, "yes"),
+        ("Does zinc increase mortality compared with placebo?", EVIDENCE, "no"),
+        ("Does zinc reduce mortality compared with placebo?", "", "can't tell"),
+    ],
+)
+def test_reader_on_sentences_made_up_here(question: str, evidence: str, answer: str) -> None:
+    from finetuned.reader import LABELS as ANSWERS
+
+    scores = load_reader().scores([(question, evidence)])[0]
+    assert scores.sum() == pytest.approx(1, abs=1e-5)
+    assert ANSWERS[int(scores.argmax())] == answer, scores
+
+
+@pytest.mark.parametrize("name", ["verifier", "reader"])
+def test_merging_gives_what_peft_gives(name: str) -> None:
+    folder = shipped_folder(name)
+    encoder, tokenizer = load_minilm()
+    plain, _ = load_minilm()
+    theirs = PeftModel.from_pretrained(encoder, str(folder)).eval()
+    ours = load_shipped(folder).model.encoder
+    pairs = encode_pairs(tokenizer, [prepare("Zinc lowered pain compared with sugar.", EVIDENCE)], max_tokens=64)
+    ids, mask, types, _ = collate(pairs)
+    with torch.no_grad():
+        states = [m(input_ids=ids, attention_mask=mask, token_type_ids=types)[0] for m in (theirs, ours, plain)]
+    assert (states[0] - states[1]).abs().max() < 1e-4
+    assert (states[2] - states[1]).abs().max() > 0.1  # the adapter does something
+
+
+@pytest.mark.parametrize("name", ["verifier", "reader"])
+def test_the_card_has_the_sha256_of_every_file_and_they_are_small(name: str) -> None:
+    folder = shipped_folder(name)
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    for file in FILES:
+        assert hashlib.sha256((folder / file).read_bytes()).hexdigest() in text, file
+    assert sum((folder / file).stat().st_size for file in FILES) < 4_000_000
+    assert "/opt/" not in (folder / "adapter_config.json").read_text(encoding="utf-8")
+
+
+def test_a_damaged_model_says_how_to_make_it_again(tmp_path: Path) -> None:
+    folder = tmp_path / "verifier"
+    shutil.copytree(shipped_folder("verifier"), folder)
+    (folder / "head.safetensors").unlink()
+    with pytest.raises(ShippedModelError, match="clinrag train shipped verifier"):
+        load_shipped(folder)
+
+
+@pytest.mark.parametrize(("name", "said"), [("judge", "one of verifier, reader"), ("verifier", "is missing")])
+def test_making_a_model_without_what_it_needs_says_what(name: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ShippedModelError, match=said):
+        make_shipped(name, tmp_path, tmp_path / "out", say=lambda line: None)
+
+
+def test_batches_hold_every_pair_once_and_few_tokens() -> None:
+    _, tokenizer = load_minilm()
+    rng = random.Random(0)
+    texts = [("a claim", "word " * rng.randint(1, 120)) for _ in range(60)]
+    encoded = encode_pairs(tokenizer, texts, max_tokens=96)
+    cut = list(batches(encoded, 512))
+    assert sorted(n for batch in cut for n in batch) == list(range(60))
+    assert all(len(b) * max(len(encoded[n].ids) for n in b) <= 512 for b in cut)
+    assert max(len(e.ids) for e in encoded) == 96
+
+
+def test_the_training_loop_learns_a_direction_and_saves_what_loads_again(tmp_path: Path) -> None:
+    """Eight made-up outcomes, both directions: after a minute's training at most, the twin claims come apart."""
+    rng = random.Random(0)
+    outcomes = ("fever", "cough", "sleep", "weight", "anger", "growth", "thirst", "blood flow")
+    examples = []
+    for outcome in outcomes * 6:
+        for direction, said in (("up", "higher"), ("down", "lower")):
+            claim = word(TRAINING, "up", (outcome, "zinc", "sugar"), rng)
+            texts = prepare(claim, f"{outcome.capitalize()} was {said} with zinc than with sugar.")
+            examples.append(Example(*texts, DIRECTIONS.index(direction), "made up"))
+    recipe = LoraRecipe(rank=4, batch=8, epochs=2, minutes=1.0, learning_rate=2e-3)
+    losses = train_adapter(examples, len(DIRECTIONS), tmp_path, recipe, start=None, say=lambda line: None)
+    assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
+    (tmp_path / "calibration.json").write_text("{}", encoding="utf-8")
+    shipped = load_shipped(tmp_path)
+    pairs = [
+        prepare("Zinc changed joy compared with sugar.", f"Joy was {w} with zinc than with sugar.")
+        for w in ("higher", "lower")
+    ]
+    high, low = predict(shipped.model, encode_pairs(shipped.tokenizer, pairs, max_tokens=64))
+    assert high[0] - high[1] > low[0] - low[1]
+
+
+def test_a_second_leg_goes_on_from_the_first_with_its_lowest_layers_kept(tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    examples = [Example("Zinc [MASK] pain", "Zinc raised pain.", n % 2, "made up") for n in range(16)]
+    recipe = LoraRecipe(rank=4, batch=8, minutes=1.0)
+    train_adapter(examples, 4, tmp_path / "first", recipe, start=None, say=lambda line: None)
+    second = replace(recipe, frozen=2)
+    train_adapter(examples, 5, tmp_path / "second", second, start=tmp_path / "first", say=lambda line: None)
+    one, two = (load_file(tmp_path / leg / "adapter_model.safetensors") for leg in ("first", "second"))
+    kept = {name for name in one if torch.equal(one[name], two[name])}
+    assert {n for n in one if "layer.0." in n or "layer.1." in n or "embeddings" in n} <= kept
+    assert any("layer.5." in n for n in set(one) - kept)
+
+
+def test_merging_by_hand() -> None:
+    layer = torch.nn.Linear(3, 2, bias=False)
+    outer = torch.nn.ModuleDict({"dense": layer})
+    before = layer.weight.detach().clone()
+    down, up = torch.ones(1, 3), torch.tensor([[1.0], [2.0]])
+    adapter = {"base_model.model.dense.lora_A.weight": down, "base_model.model.dense.lora_B.weight": up}
+    merge_lora(outer, adapter, {"lora_alpha": 2, "r": 1})
+    assert torch.allclose(layer.weight - before, torch.tensor([[2.0] * 3, [4.0] * 3]))
+
+
+def test_an_altered_number_is_another_number() -> None:
+    altered = alter_number("Death came to 12% of patients.", random.Random(0))
+    assert altered is not None
+    assert altered != "Death came to 12% of patients."
+    assert alter_number("No one died.", random.Random(0)) is None
+
+
+def test_no_trial_is_in_two_parts(shared: Path) -> None:
+    parts: dict[str, set[str]] = {}
+    for finding in trials(shared):
+        parts.setdefault(part_of(finding.pmid, TRIALS), set()).add(finding.pmid)
+    assert not parts["train"] & parts["test"]
+    assert not parts["calibration"] & parts["test"]
+    assert min(len(p) for p in parts.values()) > 30
+
+
+def test_auroc_on_held_out_trials_is_what_the_card_says(shared: Path) -> None:
+    """Marked stretches of the trials kept for testing, in wordings used nowhere in training."""
+    judged = [j for j in judged_claims(shared, trials(shared), Corpus({}, []), "test", seed=0) if "," not in j.kind]
+    scores = load_verifier().scores([(j.claim, j.evidence) for j in judged])[:, SUPPORTED].astype(float)
+    labels = np.array([j.label for j in judged])
+    flipped, foreign = (np.isin(labels, [SUPPORTED, wrong]) for wrong in (CONTRADICTED, UNVERIFIABLE))
+    reached = json.loads((shipped_folder("verifier") / "calibration.json").read_text(encoding="utf-8"))["reached"]
+    assert auroc(scores[flipped], labels[flipped] == SUPPORTED) == pytest.approx(reached["flipped"], abs=0.02)
+    assert auroc(scores[foreign], labels[foreign] == SUPPORTED) == pytest.approx(reached["unrelated"], abs=0.02)
+
+
+def test_pair_model_sees_the_gap() -> None:
+    encoder, tokenizer = load_minilm()
+    torch.manual_seed(0)
+    model = PairModel(encoder, 2).eval()
+    (first,) = encode_pairs(tokenizer, [("Zinc [MASK] pain", "Pain fell.")], max_tokens=32)
+    assert tokenizer.convert_ids_to_tokens(first.ids[first.gap]) == "[MASK]"
+    assert not np.allclose(predict(model, [first]), predict(model, [first._replace(gap=0)]))
