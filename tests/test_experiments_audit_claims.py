@@ -1,124 +1,114 @@
-"""`experiment check-claims`: labels against a table written by hand, and every way a file can be wrong."""
+"""What of an output is a claim, and what is not, sentence by sentence."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
-from typer.testing import CliRunner
 
-from clinrag import app
-from experiments.audit.checker import LABELS
-from experiments.audit.claims import Claim, check_claims, claims_table, label, read_claims
-from experiments.errors import DataFormatError
-from rag.flags import Flag
-
-EVIDENCE = "Quendorax lowered systolic blood pressure by 12.5 mmHg in 306 patients (P = 0.0004)."
-SURE = {name: {other: float(name == other) for other in LABELS} for name in LABELS}
+from experiments.audit.claims import blocks, extract_claims, is_claim
 
 
-class Yes:
-    """Says "supported" to all, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str]] = []
-
-    def scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
-        self.asked += pairs
-        return np.tile(np.array([0.8, 0.1, 0.1], np.float32), (len(pairs), 1))
+def texts(output: str) -> list[str]:
+    return [claim.text for claim in extract_claims(output)]
 
 
 @pytest.mark.parametrize(
-    ("claim", "expected", "flags"),
+    "sentence",
     [
-        ("Quendorax lowered systolic blood pressure.", "supported", []),
-        ("Quendorax lowered systolic blood pressure by 13 mmHg (P < .001).", "supported", ["number_derived"] * 2),
-        ("Quendorax lowered systolic blood pressure by 15 mmHg.", "contradicted", ["number_altered"]),
-        ("Quendorax raised systolic blood pressure by 12.5 mmHg.", "contradicted", ["direction_reversed"]),
-        ("Quendorax was given for 6 weeks.", "unverifiable", ["number_absent"]),
-        ('"Quendorax is a drug from the sea."', "unverifiable", ["quote_absent"]),
+        "Is quorvacept effective in rheumatoid arthritis?",
+        "To determine if quorvacept helps, we need to consider the available evidence.",
+        "Let's think step by step about this question.",
+        "The correct answer is (B) no.",
+        "Option C is the best choice because of the dose.",
+        "Therefore, the answer is A. yes.",
+        "I cannot tell from the passages whether quorvacept helps.",
+        "Please consult your doctor before you take quorvacept.",
+        "Yes, it does.",
+        "Document [2] discusses the need for better trials in old patients.",
+        "The provided documents do not mention the dose of quorvacept.",
     ],
 )
-def test_rules_overrule_a_checker_that_says_yes(claim: str, expected: str, flags: list[str]) -> None:
-    (checked,) = check_claims([Claim("1", claim, EVIDENCE)], Yes())
-    assert (checked.label, [f.kind for f in checked.flags]) == (expected, flags)
-    assert checked.scores == {"supported": 0.8, "contradicted": 0.1, "unverifiable": 0.1}
+def test_what_is_no_claim(sentence: str) -> None:
+    assert not is_claim(sentence)
+    assert texts(sentence) == []
 
 
 @pytest.mark.parametrize(
-    ("likeliest", "kind", "expected"),
+    ("sentence", "claim"),
     [
-        ("supported", "", "supported"),
-        ("supported", "number_altered", "contradicted"),
-        ("supported", "number_absent", "unverifiable"),
-        ("supported", "number_derived", "supported"),
-        ("unverifiable", "number_altered", "unverifiable"),
-        ("unverifiable", "direction_reversed", "contradicted"),
-        ("contradicted", "number_absent", "contradicted"),
+        ("Quorvacept lowers pain in arthritis.", "Quorvacept lowers pain in arthritis."),
+        ("Therefore, quorvacept lowers pain in arthritis.", "Quorvacept lowers pain in arthritis."),
+        ("Document [3] states that quorvacept lowers pain in adults.", "Quorvacept lowers pain in adults."),
+        ("According to the provided documents, quorvacept lowers pain.", "Quorvacept lowers pain."),
+        ("Step 2: It is clear that quorvacept lowers pain.", "Quorvacept lowers pain."),
+        ("2. **Quorvacept** lowers pain in arthritis.", "Quorvacept lowers pain in arthritis."),
+        ("There is no evidence that quorvacept lowers pain.", "There is no evidence that quorvacept lowers pain."),
     ],
 )
-def test_the_label_follows_the_stated_rules(likeliest: str, kind: str, expected: str) -> None:
-    assert label(SURE[likeliest], [Flag(kind, 0, 1, "")] if kind else []) == expected
+def test_what_a_sentence_claims(sentence: str, claim: str) -> None:
+    assert texts(sentence) == [claim]
 
 
-def test_without_evidence_nothing_is_asked_and_nothing_is_verifiable() -> None:
-    checker = Yes()
-    claims = [Claim("a", "Quendorax works.", " "), Claim("b", "Quendorax lowered blood pressure.", EVIDENCE)]
-    assert [c.label for c in check_claims(claims, checker)] == ["unverifiable", "supported"]
-    assert checker.asked == [claims[1][1:]]
+def test_figures_after_a_full_stop_belong_to_their_sentence() -> None:
+    text = "Deaths fell in the treated group, p < 0.05. HR 0.8 (95% CI 0.7–0.9)."
+    assert texts(text) == [text]
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ('{"id": "1", "claim": "x", "evidence": ""}\n{"id": "2", "claim": "x"}', 'line 2: "evidence" is missing'),
-        ('{"id": "1", "claim": 3, "evidence": ""}', r'line 1: "claim" is 3; a text is needed'),
-        ('{"id": "1", "claim": "  ", "evidence": ""}', 'line 1: "claim" is empty'),
-        ('{"id": "1", "claim": ', "line 1: it is no JSON"),
-        ("[1]", "line 1: it is no JSON object"),
-        (
-            '{"id": 1, "claim": "x", "evidence": ""}\n\n{"id": "1", "claim": "y", "evidence": ""}',
-            "line 3: id '1' stands",
-        ),
-        ("\n \n", "file: it has no claim"),
-    ],
-)
-def test_a_wrong_file_is_refused_with_the_line(tmp_path: Path, content: str, message: str) -> None:
-    path = tmp_path / "claims.jsonl"
-    path.write_text(content, encoding="utf-8")
-    with pytest.raises(DataFormatError, match=message):
-        read_claims(path)
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataFormatError, match=r"none\.jsonl, file: cannot be read"):
-        read_claims(tmp_path / "none.jsonl")
-
-
-def test_the_command_prints_a_table_or_json_lines(tmp_path: Path) -> None:
-    path = tmp_path / "claims.jsonl"
-    lines = [
-        {"id": "one", "claim": "Quendorax lowered systolic blood pressure by 12.5 mmHg.", "evidence": EVIDENCE, "n": 1},
-        {"id": "two", "claim": "Quendorax lowered systolic blood pressure by 15 mmHg.", "evidence": EVIDENCE},
+def test_citations_go_with_the_sentence_before_them() -> None:
+    found = extract_claims(
+        "Quorvacept lowers pain a lot. [90010017, 90010018] It also lowers swelling (PMID: 90010019)."
+    )
+    assert [(c.text, c.citations) for c in found] == [
+        ("Quorvacept lowers pain a lot.", ("90010017", "90010018")),
+        ("It also lowers swelling.", ("90010019",)),
     ]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    command = ["experiment", "check-claims", str(path), "--model", "lexical"]
-    shown = CliRunner().invoke(app, command)
-    assert shown.exit_code == 0
-    assert "error: gives another number than the source: 15 mmHg where the source has 12.5 mmHg" in shown.output
-    assert "2 claims: 1 supported, 1 contradicted, 0 unverifiable" in shown.output
-    records = [json.loads(line) for line in CliRunner().invoke(app, [*command, "--json"]).stdout.splitlines()]
-    assert [r["id"] for r in records] == ["one", "two"]
-    assert [set(r) for r in records] == [{"id", "label", "scores", "flags"}] * 2
-    (flag,) = records[1]["flags"]
-    assert lines[1]["claim"][flag["start"] : flag["end"]] == "15 mmHg"
-    assert flag["severity"] == "error"
 
 
-def test_ids_of_any_length_fit_the_table() -> None:
-    checked = check_claims([Claim("a-very-long-id", "Quendorax lowered pressure.", EVIDENCE)], Yes())
-    assert claims_table(checked).splitlines()[1].split() == ["a-very-long-id", "supported", "0.80", "0.10", "0.10"]
+def test_numbers_in_brackets_that_are_no_papers_stay() -> None:
+    (claim,) = extract_claims("Pain fell by 3.1 points (2019) in one large trial [3].")
+    assert claim.citations == ()
+    assert "[3]" in claim.text
+
+
+def test_places_of_passages_that_were_shown_are_citations() -> None:
+    (claim,) = extract_claims("Quorvacept lowers pain in adults [2].", shown=("90010017", "90010018"))
+    assert (claim.text, claim.citations) == ("Quorvacept lowers pain in adults.", ("90010018",))
+
+
+def test_a_quotation_line_belongs_to_its_sentence() -> None:
+    (claim,) = extract_claims('Quorvacept lowers pain a lot [90010017].\n> 90010017: "pain fell by half"\n')
+    assert claim.quotes == (("90010017", "pain fell by half"),)
+
+
+def test_reasoning_and_answer_are_told_apart() -> None:
+    thought = json.dumps({"step_by_step_thinking": "Quorvacept lowers pain in adults.", "answer_choice": "A"})
+    plain = "Quorvacept lowers pain in adults.\nFinal answer: B, since quorvacept harms the liver badly."
+    assert [(c.part, c.text) for c in extract_claims(thought)] == [("reasoning", "Quorvacept lowers pain in adults.")]
+    assert [c.part for c in extract_claims("Quorvacept lowers pain in adults.")] == ["answer"]
+    assert {c.part for c in extract_claims(plain)} <= {"reasoning", "answer"}
+
+
+def test_thinking_that_no_reader_sees_is_left_out() -> None:
+    assert texts("<think>Quorvacept cures every disease there is.</think>Quorvacept lowers pain in adults.") == [
+        "Quorvacept lowers pain in adults."
+    ]
+
+
+def test_json_that_was_cut_off_is_still_read() -> None:
+    assert texts('{"reasoning": "Quorvacept lowers pain in adults. It is given twi') == [
+        "Quorvacept lowers pain in adults.",
+    ]
+
+
+@pytest.mark.parametrize("output", ["", "A", "B. yes", '{"answer_choice": "A"}', "I don't know.", "{}", "[[["])
+def test_an_option_or_a_refusal_claims_nothing(output: str) -> None:
+    assert extract_claims(output) == ()
+
+
+def test_a_claim_knows_where_it_stands() -> None:
+    output = "To begin, we need to consider the drug.\nTherefore, quorvacept lowers pain in adults [90010017]. Fine."
+    (claim,) = extract_claims(output)
+    assert blocks(output)[claim.block][1][claim.start : claim.end].rstrip() == (
+        "Therefore, quorvacept lowers pain in adults [90010017]."
+    )

@@ -54,9 +54,16 @@ def _verifier(rest: str) -> Checker:
     return verifier
 
 
+def _hf(rest: str) -> Checker:
+    from .hf_checker import load_hf_checker
+
+    return load_hf_checker(rest)
+
+
 CHECKERS: dict[str, Callable[[str], Checker]] = {
     "verifier": _verifier,  # the one shipped with clinrag
     "lexical": lambda rest: Lexical(),
+    "hf": _hf,  # a published checkpoint: hf:ORG/NAME@REVISION, hf:/folder
 }
 
 

@@ -1,133 +1,139 @@
-"""Claims against evidence, from a file: exact rules and a checker model, and one label from both.
+"""An answer's claims: its declarative sentences, without what only introduces, plans, cites or chooses an option.
 
-The label is the checker's likeliest one, with these exceptions, in this order:
-1. no evidence → unverifiable, and the checker is not asked;
-2. the rules find the direction reversed → contradicted;
-3. "supported", but the rules find a number altered → contradicted;
-4. "supported", but a number or a quotation of the claim is not in the evidence → unverifiable.
-`scores` stay the checker's own, so that they may name another label than the rules do.
+Rules, not a model. A claim is one sentence; what does not claim anything (a question, a plan, "the answer is A", a
+refusal, a heading) is left out, and an answer of which nothing is left has no claims: that is undefined, never 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
-import numpy as np
-import orjson
+from experiments.answers.declared import FIELDS, json_value, without_thought
+from experiments.answers.refusals import text_cannot_tell
+from rag.mentions import find_mentions, without
+from rag.sentences import split_sentences
 
-from experiments.errors import DataFormatError
-from rag.findings import check_claim
-from rag.flags import FLAGS, Flag
+from . import wording
 
-from .checker import LABELS, Checker
-
-SUPPORTED, CONTRADICTED, UNVERIFIABLE = LABELS
-BATCH = 256
-_MISSING = {"number_absent", "quote_absent", "quote_altered"}
-
-
-class Claim(NamedTuple):
-    """A line of the file; the evidence may be a whole abstract, or empty."""
-
-    id: str
-    claim: str
-    evidence: str
+Part = Literal["reasoning", "answer"]
+FEWEST_WORDS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """What was found out about a claim: scores as the checker gave them, by label."""
+class Claim:
+    """`text` is what is claimed, `citations` the PMIDs it gives, `quotes` what it quotes: (PMID or "", words).
 
-    id: str
-    label: str
-    scores: dict[str, float]
-    flags: tuple[Flag, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON contract of `check-claims --json`."""
-        flags = [{**asdict(f), "severity": f.severity, "words": FLAGS[f.kind].words} for f in self.flags]
-        return {"id": self.id, "label": self.label, "scores": self.scores, "flags": flags}
-
-
-def read_claims(path: Path) -> list[Claim]:
-    """Return the claims of a file in order.
-
-    Raises:
-        DataFormatError: a line is no JSON object, lacks a field or has a wrong one; an id stands twice; there is none.
+    It was read from [start, end) of block number `block` of the output (`blocks`).
     """
-    claims: list[Claim] = []
-    seen: dict[str, int] = {}
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataFormatError(path, "file", f"cannot be read ({error.strerror})") from None
-    for number, line in enumerate(content.splitlines(), 1):
-        if line.strip():
-            claim = _claim(path, f"line {number}", line)
-            if claim.id in seen:
-                raise DataFormatError(path, f"line {number}", f"id {claim.id!r} stands in line {seen[claim.id]} too")
-            seen[claim.id] = number
-            claims.append(claim)
-    if not claims:
-        raise DataFormatError(path, "file", 'it has no claim; give lines of {"id": …, "claim": …, "evidence": …}')
-    return claims
+
+    text: str
+    part: Part
+    citations: tuple[str, ...] = ()
+    quotes: tuple[tuple[str, str], ...] = ()
+    block: int = 0
+    start: int = 0
+    end: int = 0
 
 
-def _claim(path: Path, place: str, line: bytes) -> Claim:
-    try:
-        record = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise DataFormatError(path, place, f"it is no JSON ({error})") from None
-    if not isinstance(record, dict):
-        raise DataFormatError(path, place, 'it is no JSON object; give {"id": …, "claim": …, "evidence": …}')
-    for name in Claim._fields:
-        if name not in record:
-            raise DataFormatError(path, place, f'"{name}" is missing')
-        if not isinstance(record[name], str) and not (name == "id" and isinstance(record[name], int)):
-            raise DataFormatError(path, place, f'"{name}" is {record[name]!r}; a text is needed')
-    if not record["claim"].strip():
-        raise DataFormatError(path, place, '"claim" is empty')
-    return Claim(str(record["id"]), record["claim"], record["evidence"])
+_STRING = re.compile(r'"(\w+)"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
+_WORDS = re.compile(r"[“\"]([^”\"]{15,})[”\"]")
 
 
-def check_claims(claims: Sequence[Claim], checker: Checker, *, codes: frozenset[str] | None = None) -> list[Checked]:
-    """Return what rules and checker find, in the claims' order."""
-    checked = []
-    for start in range(0, len(claims), BATCH):
-        batch = claims[start : start + BATCH]
-        asked = [c for c in batch if c.evidence.strip()]
-        rows = dict(zip((c.id for c in asked), checker.scores([(c.claim, c.evidence) for c in asked]), strict=True))
-        for claim in batch:
-            row = rows.get(claim.id, np.array([0, 0, 1], np.float32))
-            flags = tuple(check_claim(claim.claim, [claim.evidence], codes=codes))
-            scores = {label: round(float(score), 4) for label, score in zip(LABELS, row, strict=True)}
-            checked.append(Checked(claim.id, label(scores, flags), scores, flags))
-    return checked
+def extract_claims(output: str, *, shown: Sequence[str] = ()) -> tuple[Claim, ...]:
+    """Return the claims of an output in order; none if it claims nothing.
+
+    shown: PMIDs of the passages it was written from, which [1], [2] … then name. A quotation line (`> PMID: "…"`)
+    belongs to the sentence before it.
+    """
+    found: list[Claim] = []
+    for number, (part, text) in enumerate(blocks(output)):
+        start = 0
+        for line in text.splitlines(keepends=True):
+            if quoted := wording.QUOTE_LINE.match(line.strip()):
+                if found:
+                    last = found[-1]
+                    quotes = (*last.quotes, (quoted[1], quoted[2]))
+                    found[-1] = replace(last, quotes=quotes, end=start + len(line.rstrip()))
+            else:
+                found += _line_claims(line, part, number, start, shown)
+            start += len(line)
+    return tuple(found)
 
 
-def label(scores: dict[str, float], flags: Sequence[Flag]) -> str:
-    """Combine the checker's scores and the rules' flags, as this module's head says."""
-    found = {flag.kind for flag in flags}
-    likeliest = max(LABELS, key=lambda name: scores[name])
-    if "direction_reversed" in found:
-        return CONTRADICTED
-    if likeliest == SUPPORTED and "number_altered" in found:
-        return CONTRADICTED
-    if likeliest == SUPPORTED and found & _MISSING:
-        return UNVERIFIABLE
-    return likeliest
+def blocks(output: str) -> tuple[tuple[Part, str], ...]:
+    """Return an output's texts. Thinking blocks are not shown to a reader and are left out.
+
+    What stands in a JSON field that is no answer, or before a last "Final answer: …" line, is reasoning.
+    """
+    text = without_thought(output)
+    value = json_value(text)
+    if isinstance(value, dict):
+        return tuple((_part(key), _prose(item)) for key, item in value.items())
+    if text.startswith("{") and (fields := _STRING.findall(text)):  # JSON that was cut off, or never was quite JSON
+        return tuple((_part(key), item.replace('\\"', '"').replace("\\n", "\n")) for key, item in fields)
+    lines = text.splitlines()
+    last = max((n for n, line in enumerate(lines) if wording.FINAL.match(line)), default=0)
+    reasoning: tuple[tuple[Part, str], ...] = (("reasoning", "\n".join(lines[:last])),) if last else ()
+    return (*reasoning, ("answer", "\n".join(lines[last:])))
 
 
-def claims_table(checked: Sequence[Checked]) -> str:
-    """Lay the results out for a terminal: one line a claim, its findings below it, and the counts."""
-    width = max(2, *(len(one.id) for one in checked))
-    lines = [f"{'id':<{width}}  {'label':<12}  {'  '.join(f'{name:>12}' for name in LABELS)}"]
-    for one in checked:
-        scores = "  ".join(f"{one.scores[name]:>12.2f}" for name in LABELS)
-        lines.append(f"{one.id:<{width}}  {one.label:<12}  {scores}")
-        lines += [f"{'':<{width}}  {flag.severity}: {FLAGS[flag.kind].words}: {flag.why}" for flag in one.flags]
-    counts = (f"{sum(one.label == name for one in checked):,} {name}" for name in LABELS)
-    return "\n".join([*lines, "", f"{len(checked):,} claims: {', '.join(counts)}"])
+def _line_claims(line: str, part: Part, block: int, offset: int, shown: Sequence[str]) -> Iterator[Claim]:
+    mark = wording.LIST_MARK.match(line)
+    body = line[mark.end() :] if mark else line
+    if body.startswith("#"):
+        return
+    offset += len(line) - len(body)
+    mentions = find_mentions(body, shown=shown)
+    plain = wording.EMPTY.sub(lambda gap: " " * len(gap[0]), without(body, mentions))
+    for start, end in _sentences(plain):
+        sentence = plain[start:end].replace("**", "").replace("__", "")
+        text = _assertion(sentence)
+        if is_claim(sentence) and is_claim(text):
+            cited = tuple(dict.fromkeys(m.target for m in mentions if m.form == "pmid" and start <= m.start < end))
+            quotes = tuple(("", words) for words in _WORDS.findall(text))
+            yield Claim(text, part, cited, quotes, block, offset + start, offset + end)
+
+
+def _sentences(plain: str) -> list[tuple[int, int]]:
+    """Return where a line's sentences stand, each with what was blanked after its full stop: citations."""
+    spans = [(span.start, span.end) for span in split_sentences(plain) if any(c.isalnum() for c in span.text)]
+    ends = [start for start, _ in spans[1:]] + [len(plain.rstrip("\n"))]
+    return [(start, end) for (start, _), end in zip(spans, ends, strict=False)]
+
+
+def is_claim(sentence: str) -> bool:
+    """Tell whether a sentence says something about the world that evidence could speak to."""
+    words = re.findall(r"[^\W\d_]{2,}", sentence)
+    if len(words) < FEWEST_WORDS or sum(len(word) > 3 for word in words) < 2:  # "Yes, it does."
+        return False
+    if sentence.rstrip().endswith(("?", ":")):
+        return False
+    if any(rule.search(sentence) for rule in (wording.CHOOSES, wording.PLANS, wording.ADVISES, wording.ABOUT)):
+        return False
+    return not text_cannot_tell(sentence)
+
+
+def _assertion(sentence: str) -> str:
+    """Drop connectives and "Document [2] states that": what is left is what is claimed."""
+    text, before = sentence.strip(), ""
+    while text != before:
+        before = text
+        text = wording.OPENING.sub("", wording.SOURCE.sub("", text), count=1).lstrip()
+    text = re.sub(r"\s+([.,;:])", r"\1", " ".join(text.split()))
+    text = re.sub(r"\.[\s.]*$", ".", text)
+    return text[:1].upper() + text[1:]
+
+
+def _part(field: str) -> Part:
+    return "answer" if field in FIELDS else "reasoning"
+
+
+def _prose(value: object) -> str:
+    if isinstance(value, list):
+        return "\n".join(map(_prose, value))
+    if isinstance(value, dict):
+        return "\n".join(map(_prose, value.values()))
+    return str(value)

@@ -17,7 +17,7 @@ from rag.flags import Flag
 from rag.mentions import find_mentions, without
 
 from .checker import LABELS, Checker
-from .claims import CONTRADICTED, UNVERIFIABLE, label
+from .claim_file import CONTRADICTED, UNVERIFIABLE, label
 from .planting import Planted
 
 
