@@ -44,11 +44,12 @@ class Change(NamedTuple):
 class Alignment(NamedTuple):
     """`share` of the claim's content words stand in `passage`, `likeness` of all its tokens, in the same order.
 
-    `run` is how many tokens the longest stretch has that both share.
+    `shared` counts those content words, `run` the tokens of the longest stretch that both have.
     """
 
     passage: Passage
     share: float
+    shared: int
     likeness: float
     run: int
     changes: tuple[Change, ...]
@@ -94,24 +95,25 @@ def _align(claim: str, sources: tuple[str, ...]) -> Alignment | None:
     if not words:
         return None
     ranked = sorted(
-        ((len(words & p.words) / len(words), p) for source in sources for p in passages(source)),
+        ((len(words & p.words), p) for source in sources for p in passages(source)),
         key=lambda pair: (-pair[0], len(pair[1].words)),
     )
-    compared = [_compare(claim, share, p) for share, p in ranked[:3] if share > 0]
+    compared = [_compare(claim, shared, len(words), p) for shared, p in ranked[:3] if shared]
     return max(compared, key=lambda a: (round(a.likeness, 2), a.share), default=None)  # then the shortest
 
 
-def _compare(claim: str, share: float, passage: Passage) -> Alignment:
+def _compare(claim: str, shared: int, of: int, passage: Passage) -> Alignment:
     old, new = tokens(passage.span.text), tokens(claim)
     matcher = SequenceMatcher(None, [t.stem for t in old], [t.stem for t in new], autojunk=False)
     blocks = [block.size for block in matcher.get_matching_blocks()]
-    return Alignment(passage, share, sum(blocks) / len(new), max(blocks), tuple(_changes(matcher, old, new)))
+    changes = tuple(_changes(matcher, old, new))
+    return Alignment(passage, shared / of, shared, sum(blocks) / len(new), max(blocks), changes)
 
 
 def _changes(matcher: SequenceMatcher[str], old: Sequence[Token], new: Sequence[Token]) -> Iterator[Change]:
     for kind, i, j, k, m in matcher.get_opcodes():
         if kind != "equal":
-            # A match of at least two tokens on both sides, or the sentence's edge: else the place is not the same.
+            # Both neighbours are the same, or it is a sentence's edge: else the place is not the same.
             left = i == 0 or k == 0 or old[i - 1].stem == new[k - 1].stem
             right = j == len(old) or m == len(new) or old[j].stem == new[m].stem
             yield Change(tuple(old[i:j]), tuple(new[k:m]), left and right)

@@ -7,6 +7,7 @@ is not seen.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Literal, NamedTuple
@@ -29,6 +30,7 @@ _PAIRS = (
     "activation inhibition|responsive unresponsive|sensitive resistant|likely unlikely|protective harmful|"
     "associated unassociated|with without|prevents causes|prevented caused|present absent"
 )
+_ANSWER = re.compile(r"^\W*(?:yes|no)\s*[.,:;]", re.IGNORECASE)
 COPIED = 0.75  # likeness from which exchanged words are compared one by one
 SPEAKS = 0.8  # share of the claim's content words, those of direction aside, that a sentence in other words must have
 ENOUGH = 4  # … and so many at least
@@ -45,6 +47,7 @@ class Reversal(NamedTuple):
 
 def find_reversal(claim: str, sources: Sequence[str]) -> Reversal | None:
     """Return where a claim says the opposite of its sources, or None where these rules see nothing."""
+    claim = _ANSWER.sub(lambda m: " " * len(m[0]), claim)  # "No, aspirin …" answers a question, it denies no finding
     best = align(claim, sources)
     if best is None:
         return None

@@ -19,7 +19,7 @@ from .quotes import normalise
 
 State = Literal["supported", "derived", "altered", "absent"]
 COPIED = 0.75  # likeness from which a claim is a copy, whose numbers must stand in the same places
-SAME = 0.5  # share of a claim's content words from which a sentence speaks of the same
+SAME, ENOUGH = 0.5, 3  # share and count of a claim's content words from which a sentence speaks of the same
 _CONVERTED = {"dose", "duration", "age"}  # kinds whose numbers are of one kind in whatever unit
 _OPPOSITE = {"<": ">", ">": "<"}
 
@@ -75,7 +75,7 @@ def _check(
         return NumberCheck(asked, "derived", why)
     if turned:
         return _altered(asked, turned[0])
-    if best and best.share >= SAME and not _beside(asked):
+    if best and best.share >= SAME and best.shared >= ENOUGH and not _beside(asked):
         there = find_quantities(best.passage.span.text, words=True)
         other = [k for k in there if k.kind == asked.kind]
         other = [k for k in other if asked.unit in {k.unit, k.shared}] or (other if asked.kind in _CONVERTED else [])

@@ -47,16 +47,16 @@ def split_sentences(text: str) -> list[Span]:
     return spans
 
 
-def _split_line(text: str, start: int, end: int) -> list[Span]:
+def _split_line(text: str, start: int, stop: int) -> list[Span]:
     cuts = [
-        m.end()
-        for m in _END.finditer(text, start, end)
-        if not _FIGURES.match(text, m.end())
-        and not _is_abbreviation(text[max(start, m.start(1) - 40) : m.start(1)], m[1])
+        end.end()
+        for end in _END.finditer(text, start, stop)
+        if not _FIGURES.match(text, end.end())
+        and not _is_abbreviation(text[max(start, end.start(1) - 40) : end.start(1)], end[1], text[end.end()])
     ]
     spans = []
-    for begin, stop in zip([start, *cuts], [*cuts, end], strict=True):
-        piece = text[begin:stop]
+    for begin, after in zip([start, *cuts], [*cuts, stop], strict=True):
+        piece = text[begin:after]
         stripped = piece.strip()
         if stripped:
             offset = begin + len(piece) - len(piece.lstrip())
@@ -64,13 +64,15 @@ def _split_line(text: str, start: int, end: int) -> list[Span]:
     return spans
 
 
-def _is_abbreviation(before: str, mark: str) -> bool:
+def _is_abbreviation(before: str, mark: str, after: str) -> bool:
     if mark != ".":
         return False
     word = _LAST_WORD.search(before)
     if not word:
         return False
     last = word[1].lower()
+    if last in {"no", "nos"} and not after.isdigit():
+        return False  # "No. Aspirin does not …" is an answer, "No. 5" a number
     # "E. coli", "i.v. Doses", but not the "C" that ends "vitamin C."
     initial = len(last) == 1 and last.isalpha() and before[-2:-1] in ("", " ", "(", ".") and word[1].isupper()
     return last in ABBREVIATIONS or (

@@ -92,7 +92,7 @@ def test_private_question_is_sent_only_when_confirmed(index: Index, *, yes: bool
 def test_struck_sentences_say_why(index: Index) -> None:
     shown, _ = talk(index, QUESTION, llm=scripted(MIXED))
     assert shown.count("Struck: ") == 4
-    assert "Struck: It was seen in 44% of patients.\n  because: 44 % does not stand in a cited abstract\n" in shown
+    assert "Struck: It was seen in 44% of patients.\n  because: 44% does not stand in a cited abstract\n" in shown
 
 
 def test_open_shows_the_abstract_and_highlights_the_quotation(index: Index) -> None:

@@ -38,6 +38,7 @@ def test_reversals(claim: str, place: str | None) -> None:
         "Fasting glucose decreased in the treatment group.",  # the negation left out belongs to the other clause
         "Heart rate was lower in the placebo group than in the quendorax group.",  # names exchanged too
         "Quendorax cures migraine.",
+        "No, fasting glucose decreased in the treatment group.",  # answers a question
         "",
     ],
 )

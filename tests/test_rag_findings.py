@@ -154,6 +154,11 @@ def test_references_are_in_the_ledger_but_claim_nothing() -> None:
 
 
 def test_results_figures_stay_with_their_sentence() -> None:
+    assert [s.text for s in split_sentences("No. Aspirin failed. See No. 5.")] == [
+        "No.",
+        "Aspirin failed.",
+        "See No. 5.",
+    ]
     text = "Deaths fell, p < 0.05. HR 0.8 (95% CI 0.7–0.9). OR staff agreed. P values were low."
     assert [s.text for s in split_sentences(text)] == [
         "Deaths fell, p < 0.05. HR 0.8 (95% CI 0.7–0.9).",

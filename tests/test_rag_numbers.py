@@ -71,10 +71,10 @@ def test_numbers_in_words_are_read_on_request() -> None:
         ("Mean age was 63.55 years.", ["altered"]),  # more precise than, and not, what was reported
         ("Treatment lasted 84 days.", ["derived"]),
         ("Treatment lasted 3 months.", ["derived"]),
-        ("Treatment lasted 2 months.", ["altered"]),
+        ("Treatment lasted 2 months at 10 mg daily.", ["altered", "supported"]),
         ("They took 5 mg.", ["supported"]),  # "5 or 10 mg"
         ("They took 0.01 g.", ["derived"]),
-        ("They took 5 g daily.", ["altered"]),
+        ("They took 5 g daily.", ["absent"]),
         ("24 children were excluded.", ["supported"]),
         ("AF was rarer (p<.001).", ["derived"]),  # a true looser bound of 0.0004
         ("Atrial fibrillation was rarer with cardrenidine (p < 0.0001).", ["altered"]),
@@ -82,7 +82,7 @@ def test_numbers_in_words_are_read_on_request() -> None:
         ("41% were responders.", ["derived"]),  # a proportion
         ("75% of screened adults were ineligible.", ["derived"]),  # 898 / 1,204
         ("More than 1,200 adults were screened.", ["derived"]),
-        ("More than 1,300 adults were screened.", ["altered"]),
+        ("More than 1,300 adults were screened.", ["absent"]),
         ("Mean age was 58 years.", ["altered"]),
         ("Relative risk 0.49 (95% CI 0.36 to 0.75).", ["supported", "supported", "altered"]),
         ("Bleeding was seen in 44.4% of women.", ["absent"]),
