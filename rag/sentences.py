@@ -27,6 +27,7 @@ _FIGURES = re.compile(
     r"\s*(?:of|was)?\s*[=<>≤≥:,]?|[Pp]\s*[=<>≤≥]|n\s*=)\s*[-−]?\.?\d"
 )
 _LABEL = re.compile(r"[A-Z][A-Z &/,()-]{2,80}: ")
+NEAR = 60  # characters before a full stop that can tell an abbreviation: the whole line would be read again and again
 _LAST_WORD = re.compile(r"([\w.]+)$")
 
 
@@ -51,7 +52,8 @@ def _split_line(text: str, start: int, end: int) -> list[Span]:
     cuts = [
         m.end()
         for m in _END.finditer(text, start, end)
-        if not _FIGURES.match(text, m.end()) and not _is_abbreviation(text[start : m.start(1)], m[1])
+        if not _FIGURES.match(text, m.end())
+        and not _is_abbreviation(text[max(start, m.start(1) - NEAR) : m.start(1)], m[1])
     ]
     spans = []
     for begin, stop in zip([start, *cuts], [*cuts, end], strict=True):

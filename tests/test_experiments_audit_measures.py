@@ -20,7 +20,7 @@ CLAIM = "quorvacept lowers pain"
 
 
 def chunks(*texts: str) -> list[Chunk]:
-    return [Chunk(id=text, text=text, words=frozenset()) for text in texts]
+    return [Chunk(text, text, frozenset(), frozenset()) for text in texts]
 
 
 @pytest.mark.parametrize(
