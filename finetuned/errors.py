@@ -17,3 +17,7 @@ class UnavailableModelError(FinetunedError):
 
 class TrainingDataError(FinetunedError):
     """A training or task file that is missing, unreadable, or not in a known format."""
+
+
+class ShippedModelError(FinetunedError):
+    """A model that comes with this package is missing or changed, or cannot be made again."""
