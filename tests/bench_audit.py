@@ -2,8 +2,9 @@
 
 Ours: the whole of `experiment audit` (claims, retrieval in the sample index, exact checks, the gate, writing) with a
 checker that answers at once. RAGAS: `Faithfulness` with a language model that answers at once with the same claims.
-SelfCheckGPT: `SelfCheckNgram` (unigrams, 5 draws), against our layer C with the word-overlap checker. Peers are run in
-the Python of $CLINRAG_PEERS, where they are installed; without it, or without them, they are left out and named.
+SelfCheckGPT: `SelfCheckNgram` (unigrams, 5 draws; with spaCy's blank English, which is faster than the model it loads
+by default), against our layer C with word overlap as checker. Peers are run in the Python of $CLINRAG_PEERS, where they
+are installed; without it, or without them, they are left out and named.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from experiments.audit.sampling import selfcheck, selfcheck_pairs
 from indexes import build
 
 SAMPLE = Path(__file__).parents[1] / "indexes" / "sample"
-ANSWERS, RUNS, DRAWS = 100, 3, 5
+ANSWERS, RUNS, DRAWS = 40, 3, 5
 CLAIMS = (
     "Cardrenidine lowers the risk of atrial fibrillation after cardiac surgery.",
     "Quorvacept reduces swelling of joints in 42% of adults with arthritis.",
@@ -68,6 +69,8 @@ started = time.process_time(); asyncio.run(every()); print(time.process_time() -
 """
 SELFCHECK = """
 import json, sys, time
+import spacy
+blank = spacy.blank("en"); blank.add_pipe("sentencizer"); spacy.load = lambda name: blank
 from selfcheckgpt.modeling_selfcheck import SelfCheckNgram
 claims, answers, draws = json.loads(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 text = " ".join(claims); check = SelfCheckNgram(n=1)
