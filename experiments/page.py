@@ -20,10 +20,13 @@ from .metrics.calibration import confidences
 from .report import Scored, score_run
 from .report_text import (
     COMPARED,
+    CONFIDENCE,
+    CONFIDENCE_SAID,
     OUTCOMES,
     RETRIEVED,
     STRATA,
     comparison_row,
+    confidence_row,
     outcome_row,
     percent,
     retrieval_row,
@@ -193,17 +196,7 @@ def _calibration(task: Mapping[str, Any], scored: Scored) -> list[str]:
     if not known:
         return []
     parts = ["<h3>How far its confidence can be trusted</h3>"]
-    rows = [
-        (
-            c,
-            *(
-                "–" if task["contenders"][c][m] is None else f"{task['contenders'][c][m]:.3f}"
-                for m in ("brier", "ece", "auroc")
-            ),
-        )
-        for c in known
-    ]
-    parts.append(html_table(("contender", "Brier", "ECE", "AUROC"), rows))
+    parts.append(html_table(CONFIDENCE, [confidence_row(c, task["contenders"][c]) for c in known], CONFIDENCE_SAID))
     drawn = [
         _figure(reliability_curve(equal_mass_bins(p, hit), title=f"{c}: calibration"), f"{c}: stated and true.")
         for c, (p, hit) in known.items()

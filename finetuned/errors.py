@@ -21,3 +21,11 @@ class TrainingDataError(FinetunedError):
 
 class ShippedModelError(FinetunedError):
     """A model that comes with this package is missing or changed, or cannot be made again."""
+
+
+class RecipeError(FinetunedError):
+    """A training recipe that cannot be run as written; the message names the field, its value and what is allowed."""
+
+
+class TrainingError(FinetunedError):
+    """A training run that cannot start, go on or be finished."""

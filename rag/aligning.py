@@ -42,11 +42,15 @@ class Change(NamedTuple):
 
 
 class Alignment(NamedTuple):
-    """`share` of the claim's content words stand in `passage`, `likeness` of all its tokens, in the same order."""
+    """`share` of the claim's content words stand in `passage`, `likeness` of all its tokens, in the same order.
+
+    `run` is how many tokens the longest stretch has that both share.
+    """
 
     passage: Passage
     share: float
     likeness: float
+    run: int
     changes: tuple[Change, ...]
 
 
@@ -81,7 +85,12 @@ def stem(word: str) -> str:
 
 def align(claim: str, sources: Sequence[str]) -> Alignment | None:
     """Return the sentence of the sources nearest to a claim, or None where none shares a content word."""
-    words = content_words(claim)
+    return _align(claim, tuple(sources))
+
+
+@lru_cache(maxsize=256)  # numbers and directions ask alike
+def _align(claim: str, sources: tuple[str, ...]) -> Alignment | None:
+    words = {w for w in content_words(claim) if not w.isdigit()}  # an altered number must not hide its sentence
     if not words:
         return None
     ranked = sorted(
@@ -95,8 +104,8 @@ def align(claim: str, sources: Sequence[str]) -> Alignment | None:
 def _compare(claim: str, share: float, passage: Passage) -> Alignment:
     old, new = tokens(passage.span.text), tokens(claim)
     matcher = SequenceMatcher(None, [t.stem for t in old], [t.stem for t in new], autojunk=False)
-    kept = sum(block.size for block in matcher.get_matching_blocks())
-    return Alignment(passage, share, kept / len(new), tuple(_changes(matcher, old, new)))
+    blocks = [block.size for block in matcher.get_matching_blocks()]
+    return Alignment(passage, share, sum(blocks) / len(new), max(blocks), tuple(_changes(matcher, old, new)))
 
 
 def _changes(matcher: SequenceMatcher[str], old: Sequence[Token], new: Sequence[Token]) -> Iterator[Change]:

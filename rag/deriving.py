@@ -35,7 +35,6 @@ _CHANGE = re.compile(
     re.IGNORECASE,
 )
 _SUM = re.compile(r"\b(?:total|overall|combined|altogether|together|all)\b", re.IGNORECASE)
-_OF = re.compile(r"\s*(?:\([^)]*\)\s*)?(?:/|(?:out )?of(?: the| all)?)\s*(?:total of\s*)?", re.IGNORECASE)
 
 
 def derive(asked: Quantity, known: Sequence[Quantity], claim: str, *, sources: Sequence[str] = ()) -> str:
@@ -87,7 +86,7 @@ def _percentage(asked: Quantity, one: Quantity) -> str:
 
 def _from_two(asked: Quantity, there: Sequence[Quantity], claim: str) -> Iterator[tuple[Decimal, str]]:
     near = claim[max(0, asked.start - 70) : asked.end + 40]
-    for a, b in pairwise(there):
+    for a, b in (sorted(pair, key=lambda q: q.value) for pair in pairwise(there)):
         if asked.unit == "%" and not a.unit and not b.unit and a.decimals == b.decimals == 0 and 0 < a.value < b.value:
             yield 100 * a.value / b.value, f"{a.text} of {b.text}"
     counts = [q for q in there if q.kind == "n"]

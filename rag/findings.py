@@ -146,7 +146,7 @@ def _check_sentence(span: Span, mentions: Sequence[Mention], against: _Against, 
     if claim and not citations and against.reads:
         flags.append(Flag("citation_missing", span.start, span.end, "no citation"))
     sources = list((cited or against.shown).values()) if body else []
-    quotes = _quotes(plain, [(p.pmid, p.text) for p in sources]) if sources else []
+    quotes = _quotes(span.text, [(p.pmid, p.text) for p in sources]) if sources else []
     texts = [p.text for p in sources]
     numbers = check_numbers(plain, texts) if sources else []
     found = [*_number_flags(numbers), *_direction_flags(plain, texts), *_quote_flags(quotes)]

@@ -31,8 +31,9 @@ _JOURNAL = re.compile(
     r"((?:the )?[A-Z][\w&'-]*(?:\s+(?:of|and|the|in|for|&|[A-Z][\w&'-]*))*)"
 )
 SAME_TITLE = 0.75  # likeness of words from which a title named is the paper's
-ELSEWHERE = 0.85  # share of a sentence's words that another paper's sentence has …
-NOT_HERE = 0.5  # … while the cited one's best has less than this
+# A sentence is another paper's if that has this share of its tokens in order, and the cited one at most the other …
+ELSEWHERE, NOT_HERE = 0.85, 0.65
+RUN = 6  # … or if it shares so many tokens in a row with that, and with the cited one less than half as many
 
 
 class Paper(Protocol):
@@ -131,11 +132,12 @@ def stands_elsewhere(sentence: str, cited: Sequence[Paper], others: Sequence[Pap
     if len(content_words(sentence)) < 4:
         return None
     here = align(sentence, [p.text for p in cited])
-    if here is not None and here.share >= NOT_HERE:
-        return None
+    likeness, run = (here.likeness, here.run) if here else (0.0, 0)
     for paper in others:
         there = align(sentence, [paper.text])
-        if there is not None and there.share >= ELSEWHERE:
+        if there is not None and (
+            (there.likeness >= ELSEWHERE and likeness <= NOT_HERE) or (there.run >= RUN and run < there.run / 2)
+        ):
             return paper
     return None
 

@@ -20,6 +20,7 @@ from .quotes import normalise
 State = Literal["supported", "derived", "altered", "absent"]
 COPIED = 0.75  # likeness from which a claim is a copy, whose numbers must stand in the same places
 SAME = 0.5  # share of a claim's content words from which a sentence speaks of the same
+_CONVERTED = {"dose", "duration", "age"}  # kinds whose numbers are of one kind in whatever unit
 _OPPOSITE = {"<": ">", ">": "<"}
 
 
@@ -66,15 +67,18 @@ def _check(
         why = derive(asked, [instead], claim)
         return NumberCheck(asked, "derived", why) if why else _altered(asked, instead)
     same = [k for k in known if _same(asked, k)]
-    if same:
-        turned = [k for k in same if asked.kind == k.kind == "p" and _OPPOSITE.get(asked.relation) == k.relation]
-        return _altered(asked, turned[0]) if len(turned) == len(same) else NumberCheck(asked, "supported")
-    why = derive(asked, known, claim, sources=sources)
+    turned = [k for k in same if asked.kind == k.kind == "p" and _OPPOSITE.get(asked.relation) == k.relation]
+    if len(turned) < len(same):
+        return NumberCheck(asked, "supported")
+    why = derive(asked, [k for k in known if k not in turned], claim, sources=sources)
     if why:
         return NumberCheck(asked, "derived", why)
+    if turned:
+        return _altered(asked, turned[0])
     if best and best.share >= SAME and not _beside(asked):
         there = find_quantities(best.passage.span.text, words=True)
-        other = [k for k in there if k.kind == asked.kind and asked.unit in {k.unit, k.shared}]
+        other = [k for k in there if k.kind == asked.kind]
+        other = [k for k in other if asked.unit in {k.unit, k.shared}] or (other if asked.kind in _CONVERTED else [])
         other = [k for k in other if not _stands(k, claim)] or other
         if other:
             return _altered(asked, min(other, key=lambda k: abs(k.value - asked.value)))

@@ -142,7 +142,7 @@ def _quantity(
     unit, scale = UNITS.get(word, ""), _SCALES.get(word, 0)
     end = after if unit or scale else end
     left, right = plain[max(0, start - 60) : start], plain[end : end + 60]
-    kind, unit = _kind(left, right, unit, digits)
+    kind, unit = _kind(left, right, unit, digits.partition(".")[0] if scale else digits)
     digits = digits.replace(",", "")
     said = _RELATION.search(left)
     relation = ("<" if said[1] else ">") if said else "~" if _ABOUT.search(left) else ""
@@ -180,7 +180,7 @@ def _with_shared_units(found: list[Quantity], text: str) -> Iterator[Quantity]:
     out: list[Quantity] = []
     for quantity in reversed(found):
         joined = quantity.kind == "value" and nearer is not None and nearer.kind not in NOT_CLAIMS
-        if nearer is None or not joined or not _LIST.fullmatch(text[quantity.end : nearer.start]):
+        if nearer is None or not joined or not _LIST.fullmatch(normalise(text[quantity.end : nearer.start])[0]):
             shared = ""
         shared = quantity.unit or shared
         if shared and not quantity.unit and nearer is not None:

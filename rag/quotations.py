@@ -14,6 +14,7 @@ QuoteState = Literal["verbatim", "near", "absent"]
 NEAR = 0.7  # likeness of words from which a quotation is an inexact one
 WORDS = 4  # fewer are a term between quotation marks, not a quotation
 _QUOTED = re.compile(r"[\"“«„]([^\"“”«»„]{12,1500})[\"”»“]")
+_TITLED = re.compile(r"\b(?:titled|entitled|called)\s*[,:]?\s*$", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:[.,'-][^\W_]+)*|[<>=%±]")
 
 
@@ -29,8 +30,9 @@ class QuoteCheck(NamedTuple):
 
 
 def find_quotations(text: str) -> list[tuple[str, int, int]]:
-    """Return the stretches of at least four words between double quotation marks, without the marks."""
-    return [(m[1], m.start(1), m.end(1)) for m in _QUOTED.finditer(text) if len(_WORD.findall(m[1])) >= WORDS]
+    """Return the stretches of at least four words between double quotation marks, without the marks; no titles."""
+    found = [m for m in _QUOTED.finditer(text) if len(_WORD.findall(m[1])) >= WORDS]
+    return [(m[1], m.start(1), m.end(1)) for m in found if not _TITLED.search(text[: m.start()])]
 
 
 def check_quotation(quote: str, sources: Sequence[tuple[str, str]]) -> tuple[QuoteState, str, str]:
@@ -49,14 +51,15 @@ def _nearest(quote: str, text: str, pmid: str) -> tuple[float, str, str]:
     if not wanted or not words:
         return 0.0, pmid, ""
     goal = [w.lower() for w in wanted]
-    ratio, theirs = max((_likeness(words[at : at + size], goal), words[at : at + size]) for at in _places(words, goal))
+    stretches = [words[at : at + size] for at in _places(words, goal)]
+    theirs = max(stretches, key=lambda own: (_likeness(own, goal), own[0].lower() == goal[0]))
     matcher = SequenceMatcher(None, [w.lower() for w in theirs], goal, autojunk=False)
     changes = [
         f'"{" ".join(theirs[i:j])}" → "{" ".join(wanted[k:m])}"'
         for kind, i, j, k, m in matcher.get_opcodes()
         if kind != "equal"
     ]
-    return ratio, pmid, "; ".join(changes) or "capital letters or punctuation"
+    return matcher.ratio(), pmid, "; ".join(changes) or "capital letters or punctuation"
 
 
 def _likeness(theirs: Sequence[str], goal: Sequence[str]) -> float:
