@@ -20,6 +20,7 @@ class KnownChecker:
 
     def __init__(self, *rules: tuple[str, str, str]) -> None:
         self.rules = rules
+        self.general = True
         self.asked: list[tuple[str, str]] = []
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:

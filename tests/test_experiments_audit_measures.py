@@ -20,7 +20,7 @@ CLAIM = "quorvacept lowers pain"
 
 
 def chunks(*texts: str) -> list[Chunk]:
-    return [Chunk(id=text, text=text, words=frozenset()) for text in texts]
+    return [Chunk(text, text, frozenset(), frozenset()) for text in texts]
 
 
 @pytest.mark.parametrize(
@@ -150,3 +150,22 @@ def test_kappa_equals_scikit_learns() -> None:
     assert cohen_kappa(["supported"] * 3, ["supported"] * 3) is None
     with pytest.raises(ValueError, match="same items"):
         cohen_kappa(a, b[1:])
+
+
+@pytest.mark.parametrize(
+    ("chunk", "counts"),
+    [
+        ("Quorvacept did not lower pain in adults.", True),
+        ("Quorvacept raised pain in adults.", True),
+        ("Quorvacept was given to adults with pain twice a day.", False),
+        ("Bread did not lower the weight of most mice.", False),
+    ],
+)
+def test_a_contradiction_that_must_be_confirmed(chunk: str, counts: bool) -> None:
+    """A checker that reads directions only is believed where the rules see an opposite finding on the same thing."""
+    claim, held = "Quorvacept lowered pain in adults.", chunks(chunk)
+    scores = {(claim, chunk): C}
+    assert judge(claim, held, scores).verdict == Verdict.CONTRADICTED
+    assert judge(claim, held, scores, confirm=True).verdict == (
+        Verdict.CONTRADICTED if counts else Verdict.UNVERIFIABLE
+    )

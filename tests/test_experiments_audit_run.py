@@ -257,3 +257,31 @@ def test_mistakes_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ExperimentsError, match="no such file of papers"):
         audit_run(run, Settings(checker="none", papers=tmp_path / "none.jsonl"))
     assert audit_report(run) is None
+
+
+def test_the_gate_against_brute_force(tmp_path: Path) -> None:
+    """Every chunk by hand: those with 30 % of the claim's words, the best four, ties in the order of the texts."""
+    from experiments.audit.evidence import CHUNKS, GATE, Library, near_chunks
+    from rag.aligning import content_words
+
+    run = write_run(tmp_path, yes_no(1), {"arm": [GOOD]})
+    library = Library(run)
+    texts = {
+        "a": "Quorvacept lowers pain. Bread is baked in towns. Adults have arthritis and pain.",
+        "b": "Nothing of it is here. Nor is it there.",
+        "c": "Pain in arthritis is frequent. Quorvacept was given to adults. Pain fell. Arthritis of adults is common.",
+    }
+    for id, text in texts.items():
+        library.add(id, text)
+    claim, expected = content_words(GOOD), []
+    for id, text in texts.items():
+        sentences = [one.rstrip(".") + "." for one in text.split(". ")]
+        for start in range(len(sentences) - 1):
+            chunk = " ".join(sentences[start : start + 2])
+            shared = len(claim & content_words(chunk))
+            if shared / len(claim) >= GATE:
+                expected.append((-shared, len(expected), id, chunk))
+    wanted = [(id, chunk) for _, _, id, chunk in sorted(expected)[:CHUNKS]]
+    assert [(c.id, c.text) for c in near_chunks(GOOD, texts, library)] == wanted
+    assert wanted
+    assert near_chunks("Of it and so on.", texts, library) == []

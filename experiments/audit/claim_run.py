@@ -19,7 +19,7 @@ from .checker import Checker
 from .claims import Claim
 from .evidence import Chunk, Library, gold_answers, near_chunks
 from .exact import Exact
-from .judging import Pair, Scores, judge, score_pairs
+from .judging import Pair, Scores, general, judge, score_pairs
 from .pooling import Pools
 from .records import (
     JUDGEMENT_SLOT,
@@ -32,7 +32,7 @@ from .records import (
     read_evidence,
 )
 
-VERSION = "1"  # of the way claims and chunks are made; a new one judges anew
+VERSION = "2"  # of the way claims and chunks are made; a new one judges anew
 BATCH = 32  # answers judged between two writes
 
 
@@ -77,7 +77,7 @@ def judge_claims(
     mend(evidence_path(run))
     ledger = Ledger(judgements_path(run), JUDGEMENT_SLOT)
     texts = set(read_evidence(run))
-    done = Done()
+    done, confirm = Done(), not general(checker)
     total = len(answers.answers)
     for start in range(0, total, BATCH):
         batch = answers.answers[start : start + BATCH]
@@ -89,7 +89,7 @@ def judge_claims(
         scores = score_pairs(checker, pairs)
         done.pairs += len(scores)
         done.new += len(todo)
-        _keep_texts(run, judged := [_judgement(job, scores, name) for job in todo], library, texts)
+        _keep_texts(run, judged := [_judgement(job, scores, name, confirm) for job in todo], library, texts)
         ledger.add(judged)
         report("judging claims", start + len(batch), total)
     return done
@@ -124,8 +124,8 @@ def _frames(answer: Answer, answers: Answers, library: Library, pools: Pools) ->
     return frames
 
 
-def _judgement(job: Job, scores: Mapping[Pair, Scores], name: str) -> Judgement:
-    judged = judge(job.claim.text, job.chunks, scores)
+def _judgement(job: Job, scores: Mapping[Pair, Scores], name: str, confirm: bool) -> Judgement:
+    judged = judge(job.claim.text, job.chunks, scores, confirm=confirm)
     return Judgement(
         key=job.key,
         task=job.answer.task,

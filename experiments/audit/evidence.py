@@ -19,18 +19,19 @@ from rag.sentences import split_sentences
 if TYPE_CHECKING:
     from indexes.index import Index
 
-WINDOW = 3  # sentences of a chunk; neighbours share one, so that what two sentences say together is in some chunk
+WINDOW = 2  # sentences of a chunk; neighbours share one, so that what two say together is in some chunk
 GATE = 0.3  # share of a claim's content words that a chunk (with its title) must have
 CHUNKS = 4  # chunks of a frame that a claim is held against, the nearest first
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A stretch of a text: `words` are its content words and its title's."""
+    """A stretch of a text: `words` are its content words, `words_and_title` those with its title's."""
 
     id: str
     text: str
     words: frozenset[str]
+    words_and_title: frozenset[str]
 
 
 class Library:
@@ -110,14 +111,13 @@ def _document(row: Mapping[str, Any]) -> Document:
 
 def _windows(id: str, title: str, body: str) -> Iterator[Chunk]:
     sentences = [span.text for span in split_sentences(body)]
+    words = [_words(sentence) for sentence in sentences]
     about = _words(title)
     if not sentences and title:
-        yield Chunk(id, title, about)
-    step = WINDOW - 1
-    for start in range(0, max(1, len(sentences) - 1), step):
-        text = " ".join(sentences[start : start + WINDOW])
-        if text:
-            yield Chunk(id, text, about | _words(text))
+        yield Chunk(id, title, about, about)
+    for start in range(max(1, len(sentences) - WINDOW + 1)):
+        if own := frozenset().union(*words[start : start + WINDOW]):
+            yield Chunk(id, " ".join(sentences[start : start + WINDOW]), own, own | about)
 
 
 @lru_cache(maxsize=100_000)
@@ -134,7 +134,7 @@ def near_chunks(claim: str, ids: Iterable[str], library: Library, *, most: int =
     if not words:
         return []
     rated = [
-        (len(words & chunk.words) / len(words), len(words & _words(chunk.text)), -place, chunk)
+        (len(words & chunk.words_and_title) / len(words), len(words & chunk.words), -place, chunk)
         for place, chunk in enumerate(chunk for id in ids for chunk in library.chunks(id))
     ]
     near = sorted((one for one in rated if one[0] >= GATE), key=lambda one: one[:3], reverse=True)

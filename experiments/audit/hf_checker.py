@@ -45,6 +45,7 @@ class HfChecker:
 
     def __init__(self, name: str, score: Score) -> None:
         self.name, self._score = name, score
+        self.general = True  # trained on contradictions of every kind
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
         """Return (claim, evidence) pairs' probabilities, float32 [n, 3]; empty evidence settles nothing."""

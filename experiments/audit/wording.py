@@ -11,7 +11,7 @@ LIST_MARK = re.compile(r"^\s*(?:[-*•]\s+|\(?\d{1,2}[.)]\s+|[A-H][.)]\s+(?=\S+\
 EMPTY = re.compile(r"[\[(][\s,;]*[\])]")  # what is left of brackets whose citations were taken out
 
 _PAPER = r"(?:documents?|passages?|sources?|abstracts?|snippets?|references?)"
-_POSITION = rf"(?:the\s+)?{_PAPER}\s*\[?\d+\]?"
+_POSITION = rf"(?:the\s+)?(?:relevant\s+)?{_PAPER}\s*\[?\d+\]?"
 _POSITIONS = rf"{_POSITION}(?:(?:,| and|, and)\s+(?:{_POSITION}|\[\d+\]))*"
 _SAYS = (
     r"(?:states?|stated|mentions?|mentioned|suggests?|reports?|reported|shows?|showed|indicates?|supports?|found|finds|"
@@ -21,7 +21,8 @@ _TEXTS = r"(?:documents?|information|evidence|abstracts?|findings?|factors|conte
 # "Document [2] states that", "Based on the provided documents,": what follows is the claim
 SOURCE = re.compile(
     rf"^(?:(?:according to|as stated in|based on|in|from)\s+{_POSITIONS},\s+|"
-    rf"{_POSITIONS}\s+(?:\([^)]*\)\s+)?(?:titled '[^']*'\s+)?(?:also |further |additionally )?{_SAYS}\s+"
+    rf"(?:we can gather the following information:\s*)?{_POSITIONS}\s+(?:\([^)]*\)\s+)?(?:titled '[^']*'\s+)?"
+    rf"(?:also |further |additionally )?{_SAYS}\s+"
     rf"(?:this (?:finding )?by \w+ing )?that\s+|{_POSITIONS}\s[^.,]{{0,60}}?,? stating that\s+|"
     rf"(?:based on|according to|from|considering|given) (?:\w+ ){{0,6}}?{_TEXTS}"
     r"(?: (?:in|from|provided) [^,]{0,40})?,\s+)",
