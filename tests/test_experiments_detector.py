@@ -51,7 +51,13 @@ def claims(count: int = 60) -> list[Labelled]:
     words = {SUPPORTED: "helps", CONTRADICTED: "never helps", UNVERIFIABLE: "may help"}
     labels = [SUPPORTED, CONTRADICTED, UNVERIFIABLE]
     return [
-        Labelled(str(n), f"Drug {n} {words[labels[n % 3]]}.", f"Abstract {n // 2}.", labels[n % 3], f"paper {n // 2}")
+        Labelled(
+            str(n),
+            f"Drug {n} {words[labels[n % 3]]}.",
+            f"Some drug helps in trial {n // 2}.",
+            labels[n % 3],
+            f"paper {n // 2}",
+        )
         for n in range(count)
     ]
 
@@ -201,7 +207,7 @@ def test_an_audits_rates_are_corrected_by_contender(tmp_path: Path) -> None:
     assert "25.0" in markdown({"checker": "x", **found, "corrected": correct_audit(tmp_path, found, "scifact")})
     with pytest.raises(RecordsError, match="was not audited"):
         correct_audit(tmp_path / "none", found, "scifact")
-    useless = card(Style(), {"scifact": [Labelled(c.id, "x", c.evidence, c.label, c.cluster) for c in items]})
+    useless = card(Style(), {"scifact": [Labelled(c.id, "drug helps", c.evidence, c.label, c.cluster) for c in items]})
     assert "not estimable" in correct_audit(tmp_path, useless, "scifact")["contenders"]["a"]["why"]
 
 

@@ -40,15 +40,20 @@ def labels(items: list[Labelled]) -> dict[str, str]:
     return {item.id: item.label for item in items}
 
 
+SEEN, UNSEEN = "500", ("509", "511")  # PMIDs that the shipped checker's split trains on, and tests on
+
+
 def question(n: int, label: str, **fields: Any) -> dict[str, Any]:
     return {
-        "qid": f"e{n}", "pmid": str(500 + n), "label": label, "outcome": f"pain {n}", "intervention": f"drug {n}",
+        "qid": f"e{n}", "pmid": UNSEEN[n - 1], "label": label, "outcome": f"pain {n}", "intervention": f"drug {n}",
         "comparator": "placebo", "evidence": f"Marked words {n}.",
     } | fields  # fmt: skip
 
 
 def test_evidence_inference_becomes_true_turned_and_misplaced_claims(tmp_path: Path) -> None:
+    pytest.importorskip("finetuned.verifier_data", reason="the shipped checker's split is not here")
     rows = [question(1, "significantly increased"), question(2, "no significant difference")]
+    rows.append(question(1, "significantly increased", qid="e3", pmid=SEEN))
     path = lines(tmp_path / "abstract_questions.jsonl", *rows)
     items = {item.id: item for item in read_set("evidence-inference", path)}
     assert items["e1:true"].claim == "Pain 1 was significantly higher with drug 1 than with placebo."
@@ -56,10 +61,11 @@ def test_evidence_inference_becomes_true_turned_and_misplaced_claims(tmp_path: P
     assert items["e1:turned"].claim != items["e1:true"].claim
     assert {i.label for k, i in items.items() if k.endswith("turned")} == {CONTRADICTED}
     assert (items["e1:elsewhere"].claim, items["e1:elsewhere"].evidence) == (items["e1:true"].claim, "Marked words 2.")
-    assert items["e1:true"].cluster == "501"
-    whole = read_set("evidence-inference", path, lambda pmid: f"Abstract of {pmid}." if pmid == "501" else "")
+    assert items["e1:true"].cluster == UNSEEN[0]
+    assert len(items) == 6  # nothing of a trial that was trained on
+    whole = read_set("evidence-inference", path, lambda pmid: f"Abstract of {pmid}." if pmid == UNSEEN[0] else "")
     assert {item.evidence for item in whole if item.id in ("e1:true", "e2:true")} == {
-        "Abstract of 501.",
+        f"Abstract of {UNSEEN[0]}.",
         "Marked words 2.",
     }
     bad = lines(tmp_path / "bad.jsonl", question(1, "rose"))
@@ -192,9 +198,10 @@ def test_evidence_from_elsewhere_is_never_ones_own() -> None:
 
 
 def test_real_files_have_their_known_counts(shared: Path) -> None:
+    pytest.importorskip("finetuned.verifier_data", reason="the shipped checker's split is not here")
     found = {name: read_set(name, path) for name, path in find_sets(shared / "tasks").items()}
-    assert {name: len(items) for name, items in found.items()} == {"evidence-inference": 1692, "scifact": 322}
+    assert {name: len(items) for name, items in found.items()} == {"evidence-inference": 363, "scifact": 322}
     counted = [sum(i.label == label for i in found["scifact"]) for label in (SUPPORTED, CONTRADICTED, UNVERIFIABLE)]
     assert sum(counted) == 322
-    assert sum(i.label == CONTRADICTED for i in found["evidence-inference"]) == 564
+    assert sum(i.label == CONTRADICTED for i in found["evidence-inference"]) == 121
     assert all(len(i.evidence) > 100 and "['" not in i.evidence[:200] for i in found["scifact"])

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.audit.checker import Checker
+from experiments.audit.checker import LABELS, Checker
+from experiments.audit.evidence import Library, near_chunks
+from experiments.audit.judging import CONTRADICTS, SUPPORTS, judge, score_pairs
 from experiments.audit.records import Frame, Verdict, read_judgements
 from experiments.errors import RecordsError
 from experiments.estimates import effective_size
@@ -21,11 +24,10 @@ from .accuracy import Accuracy, Rate, accuracy, best_threshold, rate
 from .correction import Share, corrected_rate
 from .labelled import CONTRADICTED, LABELLED, SUPPORTED, UNSUPPORTED, Labelled, with_other_evidence
 
-SUPPORTS = CONTRADICTS = 0.5
 FROM = (
     "Fixed in experiments/audit/judging.py, not chosen on these data: a claim is contradicted where the checker gives "
-    f"that at least {CONTRADICTS}, supported where it gives that at least {SUPPORTS}. How its probabilities were "
-    "calibrated, the checker's own card says."
+    f"that at least {CONTRADICTS} on some stretch of the evidence near enough to be asked, supported likewise from "
+    f"{SUPPORTS}. How its probabilities were calibrated, the checker's own card says."
 )
 Report = Callable[[str, int, int], None]
 BATCH = 128
@@ -55,13 +57,20 @@ def _set_card(checker: Checker, name: str, items: Sequence[Labelled], report: Re
 
 
 def _scores(checker: Checker, items: Sequence[Labelled], report: Report, stage: str) -> NDArray[np.float64]:
-    """Return supported, contradicted, unverifiable for each claim, [n, 3]."""
-    parts = []
+    """Return supported, contradicted, unverifiable for each claim, [n, 3], found as the audit finds them."""
+    library = Library(Path())
+    rows = []
     for start in range(0, len(items), BATCH):
         part = items[start : start + BATCH]
-        parts.append(checker.scores([(item.claim, item.evidence) for item in part]))
+        ids = [library.add(sha256(item.evidence.encode()).hexdigest(), item.evidence) for item in part]
+        near = [near_chunks(item.claim, [id], library) for item, id in zip(part, ids, strict=True)]
+        pairs = [(item.claim, chunk.text) for item, chunks in zip(part, near, strict=True) for chunk in chunks]
+        scores = score_pairs(checker, pairs)
+        for item, chunks in zip(part, near, strict=True):
+            found = judge(item.claim, chunks, scores).scores
+            rows.append([found.get(label, float(label == LABELS[2])) for label in LABELS])
         report(stage, start + len(part), len(items))
-    return np.concatenate(parts).astype(np.float64)
+    return np.array(rows)
 
 
 def _targets(items: Sequence[Labelled], scores: NDArray[np.float64]) -> dict[str, Accuracy]:

@@ -50,7 +50,8 @@ LABELLED = {
     "evidence-inference": DataSet(
         "Evidence Inference 2.0: outcomes of trials, worded as claims", ("abstract_questions.jsonl",),
         "evidence_inference", "published:read_evidence_inference",
-        "doctors' labels; claims worded by a template: true, with another direction, and beside another trial",
+        "doctors' labels; trials that the shipped checker has not seen; claims worded by a template: true, with "
+        "another direction, and beside another trial",
         "https://evidence-inference.ebm-nlp.com/download/",
     ),
     "scifact": DataSet(

@@ -25,11 +25,16 @@ DIRECTIONS = {
 def read_evidence_inference(path: Path, abstracts: Abstracts) -> Iterator[Labelled]:
     """Yield three claims a question: true, with another direction (drawn by its id), and true beside another trial.
 
+    Only of trials that the checker shipped with clinrag was neither trained nor calibrated on.
     The evidence is the whole abstract where `abstracts` has it, else the words that the annotators marked.
     """
+    from finetuned.verifier_data import TRIALS, part_of
+
     true = []
     for place, row in read_rows(path):
         qid, pmid, label = (get(path, place, row, name, str) for name in ("qid", "pmid", "label"))
+        if part_of(pmid, TRIALS) != "test":
+            continue
         if label not in DIRECTIONS:
             raise DataFormatError(path, place, f"field 'label' is {label!r}, not {', '.join(DIRECTIONS)}")
         parts = {
