@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .rates import Rates
+from .rates import CPU, Rates
 from .vectors import FACTORY
 
 # NVIDIA's data sheet gives an H200 (SXM) 989 TFLOP/s in dense bfloat16. What share of it an encoder this narrow reaches
@@ -84,12 +84,12 @@ def _rows(documents: int, rates: Rates) -> list[Row]:
         parse = documents / (rates.parse * processors)
         return Row(machine, parse / 3600, documents / embed / 3600, documents / rates.assemble / 3600, assumes)
 
-    here = f"this machine: {rates.processors} processors" + (f", {rates.device}" if rates.device != "CPU" else "")
+    here = f"this machine: {rates.processors} processors" + (f", {rates.device}" if rates.device != CPU else "")
     rows = [row(here, rates.processors, rates.embed)]
     beside = f"{PROCESSORS_PER_GPU} processors like this one's beside each GPU"
     for gpus in (1, 8):
         processors = PROCESSORS_PER_GPU * gpus
-        if rates.device != "CPU":
+        if rates.device != CPU:
             rows.append(row(f"{gpus} × {rates.device}", processors, rates.embed * gpus, beside))
         elif rates.flops is not None and rates.tokenise is not None:
             # tokenising is taken as not overlapped with the GPU, so that the sum errs on the slow side
@@ -109,11 +109,12 @@ def as_text(planned: Plan) -> str:
         "| machine | parse, h | embed, h | assemble, h | total, h | |",
         "|---|---|---|---|---|---|",
     ]
-    for number, row in enumerate(planned.rows):
-        note = "measured rates" if not row.assumes else f"assumption {number}"
+    assumptions = list(dict.fromkeys(row.assumes for row in planned.rows if row.assumes))
+    for row in planned.rows:
+        note = f"assumption {assumptions.index(row.assumes) + 1}" if row.assumes else "measured rates"
         hours = (f"{value:,.2g}" if value < 10 else f"{value:,.0f}" for value in _hours(row))
         lines.append(f"| {row.machine} | {' | '.join(hours)} | {note} |")
-    lines += [f"\nAssumption {n}: {row.assumes}." for n, row in enumerate(planned.rows) if row.assumes]
+    lines += [f"\nAssumption {number}: {text}." for number, text in enumerate(assumptions, 1)]
     parts = ", ".join(f"{name} {size / gb:,.3g}" for name, size in planned.disk.items())
     lines += [
         "",
@@ -122,8 +123,8 @@ def as_text(planned: Plan) -> str:
         f"the rest FAISS and filters); {planned.cache / gb:,.3g} GB of page cache more keep BM25 fast.",
         "",
         f"Measured on {rates.documents:,} documents: parsing {rates.parse:,.0f} a second and processor, embedding "
-        f"{rates.embed:,.1f} a second on {'all processors' if rates.device == 'CPU' else rates.device}, assembling "
-        f"{rates.assemble:,.0f} a second in one process.",
+        f"{rates.embed:,.1f} a second on {'all processors' if rates.device == CPU else rates.device}, assembling "
+        f"{rates.assemble:,.0f} a second in one process (seconds of processor time).",
     ]
     return "\n".join(lines)
 
