@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test format bench clean
+.PHONY: demo test format bench fuzz clean
 demo: $(VENV)/.installed
 	$(BIN)/clinrag demo
 
@@ -15,6 +15,10 @@ test: $(VENV)/.tested
 
 bench: $(VENV)/.benched
 	$(BIN)/python tests/bench.py
+
+fuzz: $(VENV)/.tested
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3,<4'
+	$(BIN)/python tests/fuzz.py
 
 format: $(VENV)/.tested
 	$(BIN)/ruff format .

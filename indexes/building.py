@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .assemble import assemble
+from .dense import Dense
 from .encoders import MINILM, Encoder, EncoderInfo, load_encoder
 from .errors import EncoderError, StorageError
 from .manifest import Manifest, read_manifest
@@ -36,6 +37,7 @@ def build(
     sources: Sequence[Path],
     *,
     encoder: str | Encoder = MINILM,
+    dense: Dense = Dense(),
     workers: int | None = None,
     engine: Engine | None = None,
     report: Report = silent,
@@ -48,11 +50,12 @@ def build(
         SourceError, EncoderError, BusyIndexError, StorageError, EngineError: their texts say what to do.
     """
     files = find_sources(sources)
+    dense.check()
     with disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
     with exclusive(directory), disk_errors(directory):
         shards = map_sources(directory, files, encoder=encoder, workers=workers, engine=engine, report=report)
-        return _finish(directory, shards, shards, encoder, report)
+        return _finish(directory, shards, shards, encoder, report, dense)
 
 
 def update(
@@ -84,7 +87,8 @@ def update(
         kept = [_held(directory, s.shard, s.name) for s in current.sources]
         if not fresh:
             return BuildResult(current, 0, 0, tuple(kept))
-        return _finish(directory, [*kept, *fresh], fresh, loaded, report)
+        dense = Dense.of(directory / "generations" / current.generation, current.faiss)
+        return _finish(directory, [*kept, *fresh], fresh, loaded, report, dense, base=current)
 
 
 def open_encoder(manifest: Manifest, directory: Path, encoder: str | Encoder | None = None) -> Encoder:
@@ -118,10 +122,17 @@ def _mismatch(directory: Path, want: str, have: str, name: str) -> str:
 
 
 def _finish(
-    directory: Path, shards: Sequence[Shard], mapped: Sequence[Shard], encoder: str | Encoder, report: Report
+    directory: Path,
+    shards: Sequence[Shard],
+    mapped: Sequence[Shard],
+    encoder: str | Encoder,
+    report: Report,
+    dense: Dense,
+    *,
+    base: Manifest | None = None,
 ) -> BuildResult:
     loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
-    manifest = assemble(directory, shards, encoder=loaded, report=report)
+    manifest = assemble(directory, shards, encoder=loaded, report=report, dense=dense, base=base)
     new = [s for s in mapped if s.fresh]
     reused = sum(s.meta["reused"] for s in new)
     return BuildResult(manifest, sum(s.meta["vectors"] for s in new) - reused, reused, tuple(shards))

@@ -80,6 +80,17 @@ def build(
     directory: Directory,
     sources: Sources,
     encoder: EncoderName = None,
+    factory: Annotated[
+        str | None,
+        typer.Option(metavar="STRING", help="FAISS factory, such as SQfp16 or IVF4096,SQ8; default: by size."),
+    ] = None,
+    recall: Annotated[
+        float, typer.Option(help="recall@10 to reach against brute force, where FAISS is approximate.")
+    ] = 0.98,
+    queries: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.jsonl", help='Real questions ({"question": …}) to tune with; default: titles.'),
+    ] = None,
     workers: Workers = None,
     engine: EngineName = "local",
     address: Address = None,
@@ -87,13 +98,20 @@ def build(
 ) -> None:
     """Make an index of PubMed files. Stopped or killed, the same command goes on where it was."""
     from .building import build as run
+    from .dense import Dense
     from .encoders import MINILM
     from .progress import Progress
 
+    dense = Dense(factory, recall, queries)
     with Progress() as progress:
-        chosen = encoder or MINILM
         result = run(
-            directory, sources, encoder=chosen, workers=workers, engine=_engine(engine, address), report=progress
+            directory,
+            sources,
+            encoder=encoder or MINILM,
+            dense=dense,
+            workers=workers,
+            engine=_engine(engine, address),
+            report=progress,
         )
     _report_build(directory, result, as_json)
 
@@ -134,8 +152,9 @@ def info(directory: Directory, as_json: AsJson = False) -> None:
         "PMID hash": manifest.pmid_sha256,
         "encoder": f"{encoder.name}, {encoder.dimension} dimensions, {encoder.pooling} pooling, "
         f"{encoder.max_tokens} tokens",
-        "FAISS": f"{faiss['factory']}, {faiss['metric']}, recall@10 {faiss['recall_at_10']:.3f} against brute force "
-        f"({faiss['recall_queries']} queries)",
+        "FAISS": f"{faiss['factory']}, {faiss['metric']}{_effort(faiss)}",
+        "recall@10": f"{_recall(faiss)} against brute force, {faiss['recall_queries']} queries: "
+        f"{faiss.get('recall_queries_from', 'titles')}",
         "size": f"{manifest.bytes / 1e6:,.1f} MB",
         "created": f"{manifest.created}, generation {manifest.generation}",
         "merged": f"{manifest.superseded:,} records superseded by a newer version, {manifest.deleted:,} deleted",
@@ -361,6 +380,17 @@ def _manifest_json(manifest: Manifest) -> dict[str, Any]:
     return {key: record[key] for key in ("format", *[k for k in record if k != "format"])}
 
 
+def _recall(faiss: dict[str, Any]) -> str:
+    interval = faiss.get("recall_interval")  # format 1 has none
+    return f"{faiss['recall_at_10']:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
+
+
+def _effort(faiss: dict[str, Any]) -> str:
+    if not faiss.get("nprobe"):
+        return ""
+    return f", {faiss['nprobe']} lists visited, {faiss['refine'] + 10} candidates compared exactly"
+
+
 def _report_build(directory: Path, result: BuildResult, as_json: bool) -> None:
     manifest = result.manifest
     problems = [(s, p) for s in result.shards for p in s.meta["problems"]]
@@ -371,7 +401,10 @@ def _report_build(directory: Path, result: BuildResult, as_json: bool) -> None:
         print(f"{manifest.documents:,} documents in {directory} ({manifest.retracted:,} retracted)")
         print(f"embedded {result.embedded:,}, reused {result.reused:,}; ", end="")
         print(f"{manifest.superseded:,} superseded by a newer version, {manifest.deleted:,} deleted")
-        print(f"recall@10 against brute force {manifest.faiss['recall_at_10']:.3f}; {manifest.bytes / 1e6:,.1f} MB")
+        print(f"recall@10 against brute force {_recall(manifest.faiss)}; {manifest.bytes / 1e6:,.1f} MB")
+    target = manifest.faiss["recall_target"]
+    if manifest.faiss["recall_at_10"] < target:
+        print(f"clinrag: recall@10 is below the {target} asked for; another --factory may reach it", file=sys.stderr)
     skipped: dict[str, int] = {}
     for source in manifest.sources:
         for reason, count in source.skipped.items():

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .rates import CPU, Rates
-from .vectors import FACTORY
 
 # NVIDIA's data sheet gives an H200 (SXM) 989 TFLOP/s in dense bfloat16. What share of it an encoder this narrow reaches
 # is an assumption, as is how many processors stand beside each GPU.
@@ -56,6 +55,7 @@ def plan(documents: int, rates: Rates) -> Plan:
         "shards: vectors": 2.0 * rates.encoder.dimension,
         "documents": rates.store_bytes,
         "BM25": rates.lexical_bytes,
+        "vectors": 2.0 * rates.encoder.dimension,  # float16, by which FAISS's candidates are scored again
         "FAISS": code,
         "filters": rates.column_bytes,
     }
@@ -66,17 +66,18 @@ def plan(documents: int, rates: Rates) -> Plan:
         rows=tuple(_rows(documents, rates)),
         disk=disk,
         memory=rates.process_bytes + disk["FAISS"] + disk["filters"],
-        cache=disk["BM25"],
+        cache=disk["BM25"] + disk["vectors"],
         rates=rates,
     )
 
 
 def vector_bytes(documents: int, dimension: int) -> tuple[str, float]:
-    """Return the FAISS factory for this many documents and the bytes it keeps for each, with its id."""
-    import faiss
+    """Return the FAISS factory for this many documents and the bytes it keeps for each, with its id in lists."""
+    from .factories import choose_factory, lists_of, make_empty
 
-    index = faiss.index_factory(dimension, FACTORY, faiss.METRIC_INNER_PRODUCT)
-    return FACTORY, float(index.sa_code_size()) + 8
+    factory = choose_factory(documents, dimension)
+    index = make_empty(factory, dimension)
+    return factory, float(index.code_size + 8 if lists_of(index) else index.sa_code_size())
 
 
 def _rows(documents: int, rates: Rates) -> list[Row]:
@@ -118,9 +119,9 @@ def as_text(planned: Plan) -> str:
     parts = ", ".join(f"{name} {size / gb:,.3g}" for name, size in planned.disk.items())
     lines += [
         "",
-        f"On disk {sum(planned.disk.values()) / gb:,.3g} GB: {parts}. During an update twice the last four.",
+        f"On disk {sum(planned.disk.values()) / gb:,.3g} GB: {parts}. During an update twice the last five.",
         f"Memory to serve {planned.memory / gb:,.3g} GB (the process with its encoder {rates.process_bytes / gb:.2g}, "
-        f"the rest FAISS and filters); {planned.cache / gb:,.3g} GB of page cache more keep BM25 fast.",
+        f"the rest FAISS and filters); {planned.cache / gb:,.3g} GB of page cache more keep BM25 and re-scoring fast.",
         "",
         f"Measured on {rates.documents:,} documents: parsing {rates.parse:,.0f} a second and processor, embedding "
         f"{rates.embed:,.1f} a second on {'all processors' if rates.device == CPU else rates.device}, assembling "

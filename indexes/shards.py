@@ -49,12 +49,16 @@ class Shard:
 
     def records(self) -> Iterator[tuple[Document | Deletion, int]]:
         """Yield each record with its row in `vectors`, −1 where it has none."""
+        return ((record, row) for _, record, row in self.lines())
+
+    def lines(self) -> Iterator[tuple[bytes, Document | Deletion, int]]:
+        """Yield each record as it is written in the file (JSON), read, and with its row in `vectors`, as `records`."""
         row = 0
         with (self.path / "documents.ndjson").open("rb") as stream:
             for line in stream:
                 record = parse_record(line)
                 searchable = isinstance(record, Document) and bool(record.sections)
-                yield record, row if searchable else -1
+                yield line.rstrip(), record, row if searchable else -1
                 row += searchable
 
     def vectors(self) -> NDArray[np.float16]:
