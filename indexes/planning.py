@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .rates import Rates
+from .rates import CPU, Rates
 
 # NVIDIA's data sheet gives an H200 (SXM) 989 TFLOP/s in dense bfloat16. What share of it an encoder this narrow reaches
 # is an assumption, as is how many processors stand beside each GPU.
@@ -55,7 +55,7 @@ def plan(documents: int, rates: Rates) -> Plan:
         "shards: vectors": 2.0 * rates.encoder.dimension,
         "documents": rates.store_bytes,
         "BM25": rates.lexical_bytes,
-        "vectors": 2.0 * rates.encoder.dimension,
+        "vectors": 2.0 * rates.encoder.dimension,  # float16, by which FAISS's candidates are scored again
         "FAISS": code,
         "filters": rates.column_bytes,
     }
@@ -66,7 +66,7 @@ def plan(documents: int, rates: Rates) -> Plan:
         rows=tuple(_rows(documents, rates)),
         disk=disk,
         memory=rates.process_bytes + disk["FAISS"] + disk["filters"],
-        cache=disk["BM25"],
+        cache=disk["BM25"] + disk["vectors"],
         rates=rates,
     )
 
@@ -85,12 +85,12 @@ def _rows(documents: int, rates: Rates) -> list[Row]:
         parse = documents / (rates.parse * processors)
         return Row(machine, parse / 3600, documents / embed / 3600, documents / rates.assemble / 3600, assumes)
 
-    here = f"this machine: {rates.processors} processors" + (f", {rates.device}" if rates.device != "CPU" else "")
+    here = f"this machine: {rates.processors} processors" + (f", {rates.device}" if rates.device != CPU else "")
     rows = [row(here, rates.processors, rates.embed)]
     beside = f"{PROCESSORS_PER_GPU} processors like this one's beside each GPU"
     for gpus in (1, 8):
         processors = PROCESSORS_PER_GPU * gpus
-        if rates.device != "CPU":
+        if rates.device != CPU:
             rows.append(row(f"{gpus} × {rates.device}", processors, rates.embed * gpus, beside))
         elif rates.flops is not None and rates.tokenise is not None:
             # tokenising is taken as not overlapped with the GPU, so that the sum errs on the slow side
@@ -110,21 +110,22 @@ def as_text(planned: Plan) -> str:
         "| machine | parse, h | embed, h | assemble, h | total, h | |",
         "|---|---|---|---|---|---|",
     ]
-    for number, row in enumerate(planned.rows):
-        note = "measured rates" if not row.assumes else f"assumption {number}"
+    assumptions = list(dict.fromkeys(row.assumes for row in planned.rows if row.assumes))
+    for row in planned.rows:
+        note = f"assumption {assumptions.index(row.assumes) + 1}" if row.assumes else "measured rates"
         hours = (f"{value:,.2g}" if value < 10 else f"{value:,.0f}" for value in _hours(row))
         lines.append(f"| {row.machine} | {' | '.join(hours)} | {note} |")
-    lines += [f"\nAssumption {n}: {row.assumes}." for n, row in enumerate(planned.rows) if row.assumes]
+    lines += [f"\nAssumption {number}: {text}." for number, text in enumerate(assumptions, 1)]
     parts = ", ".join(f"{name} {size / gb:,.3g}" for name, size in planned.disk.items())
     lines += [
         "",
         f"On disk {sum(planned.disk.values()) / gb:,.3g} GB: {parts}. During an update twice the last five.",
         f"Memory to serve {planned.memory / gb:,.3g} GB (the process with its encoder {rates.process_bytes / gb:.2g}, "
-        f"the rest FAISS and filters); {planned.cache / gb:,.3g} GB of page cache more keep BM25 fast.",
+        f"the rest FAISS and filters); {planned.cache / gb:,.3g} GB of page cache more keep BM25 and re-scoring fast.",
         "",
         f"Measured on {rates.documents:,} documents: parsing {rates.parse:,.0f} a second and processor, embedding "
-        f"{rates.embed:,.1f} a second on {'all processors' if rates.device == 'CPU' else rates.device}, assembling "
-        f"{rates.assemble:,.0f} a second in one process.",
+        f"{rates.embed:,.1f} a second on {'all processors' if rates.device == CPU else rates.device}, assembling "
+        f"{rates.assemble:,.0f} a second in one process (seconds of processor time).",
     ]
     return "\n".join(lines)
 

@@ -31,6 +31,7 @@ from .storage import folder_bytes
 
 PARSING, EMBEDDING = 3.0, 12.0  # seconds
 BATCH = 64
+CPU = "CPU"
 KEPT = 2000  # documents kept for the other measurements
 WEIGHED = 4000  # documents of the index that is built to be weighed; a short source is repeated
 
@@ -39,9 +40,10 @@ WEIGHED = 4000  # documents of the index that is built to be weighed; a short so
 class Rates:
     """Documents a second: `parse`, `tokenise` on one processor, `assemble` in its one process, `embed` on `device`.
 
-    Bytes are for one document. `process_bytes`: peak resident memory of a process with the encoder that has searched
-    ten times in the index of `WEIGHED` documents. `tokens` and `flops` (for one document) are None for an encoder
-    whose shape is not known here.
+    Where processors work, seconds are of their time, so that other work on the machine does not pass for slowness;
+    `embed` is then for all of them. Bytes are for one document. `process_bytes`: peak resident memory of a process
+    with the encoder that has searched ten times in the index of `WEIGHED` documents. `tokens` and `flops` (for one
+    document) are None for an encoder whose shape is not known here.
     """
 
     documents: int
@@ -100,7 +102,7 @@ def measure_rates(sources: Sequence[Path], *, encoder: str, report: Report) -> R
 def _parse(paths: Sequence[Path], report: Report) -> tuple[list[Document], float, float]:
     """Return searchable documents, how many a second, and the bytes of their files each."""
     kept: list[Document] = []
-    read, done, size, started = 0, 0, 0, time.perf_counter()
+    read, done, size, started, worked = 0, 0, 0, time.perf_counter(), time.process_time()
     for path in cycle(paths):
         for record in read_source(path, SourceReport()):
             if isinstance(record, Document) and record.sections:
@@ -109,24 +111,26 @@ def _parse(paths: Sequence[Path], report: Report) -> tuple[list[Document], float
                     kept.append(record)
         read, size = read + 1, size + path.stat().st_size
         report("parsing", done, done)
-        if (spent := time.perf_counter() - started) > PARSING or (read >= len(paths) and not done):
+        if time.perf_counter() - started > PARSING or (read >= len(paths) and not done):
             break
     if not done:
         raise SourceError(
             f"no document with an abstract in {', '.join(map(str, paths[:3]))}: give PubMed .xml(.gz) or .jsonl(.gz) "
             "files to --source, or leave it out"
         )
-    return kept, done / spent, size / done
+    return kept, done / (time.process_time() - worked), size / done
 
 
 def _embed(encoder: Encoder, texts: Sequence[str], report: Report) -> float:
     encoder.encode(texts[:4], "document")  # the first call is slower
-    done, endless, started = 0, cycle(texts), time.perf_counter()
+    done, endless, started, worked = 0, cycle(texts), time.perf_counter(), time.process_time()
     while (spent := time.perf_counter() - started) < EMBEDDING:
         encoder.encode(list(islice(endless, BATCH)), "document")
         done += BATCH
         report("embedding", round(100 * min(spent / EMBEDDING, 1)), 100)
-    return done / spent
+    if _device() != CPU:
+        return done / spent
+    return done / (time.process_time() - worked) * (os.cpu_count() or 1)
 
 
 def _tokenise(texts: Sequence[str]) -> tuple[float, float, float]:
@@ -172,11 +176,11 @@ def _assemble(
 
     def watch(stage: str, done: int, total: int) -> None:
         if stage != "embedding":
-            started.append(time.perf_counter())
+            started.append(time.process_time())
         report(stage, done, total)
 
     result = build(index, [source], encoder=Noise(info), report=watch)
-    seconds = time.perf_counter() - started[0]
+    seconds = time.process_time() - started[0]
     generation, (shard,) = index / "generations" / result.manifest.generation, result.shards
     weights = {
         "record_bytes": (shard.path / "documents.ndjson").stat().st_size,
@@ -204,4 +208,4 @@ def _device() -> str:
 
     if torch.cuda.is_available():
         return str(torch.cuda.get_device_name())
-    return "CPU"
+    return CPU

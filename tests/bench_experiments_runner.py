@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import tempfile
@@ -36,6 +37,7 @@ def rows(samples: int = 1000, runs: int = 3) -> Iterator[dict[str, Any]]:
                 continue
             ours = runner(Path(name), asked)
             ours(), peer()  # imports and first calls are not a sample's cost
+            gc.freeze()  # nor is looking for garbage among the modules of the other side
             best = alternate({"ours": ours, "peer": peer}, runs, clock=time.process_time)
             yield less(title, *(best[side] / samples * 1000 for side in ("ours", "peer")), "ms/sample", runs)
 
