@@ -82,9 +82,9 @@ def find_conflicts(
     sound = [e for e in evidence if e.status != "retracted"]
     best = max((e.match for e in sound), default=0.0)
     used = [e for e in sound if e.pmid in quoted or e.match >= PARTNER * best]
-    asked = _terms(question)
+    asked = content_words(question)
     said = [
-        (says, kind, asked & _terms(says.text))
+        (says, kind, asked & content_words(says.text))
         for e in used
         if (says := _says(question, e, quoted.get(e.pmid))) and (kind := finding(says.text))
     ]
@@ -100,7 +100,8 @@ def find_conflicts(
     return tuple(pairs[:limit])
 
 
-def _terms(text: str) -> set[str]:
+def content_words(text: str) -> set[str]:
+    """Return the stems of the words that carry a text's subject."""
     return {word for word in _analyser().analyze(text) if word not in STOP_WORDS and len(word) > 1}
 
 
