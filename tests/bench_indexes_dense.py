@@ -47,7 +47,7 @@ class Numbered:
 
 def rows() -> Iterator[dict[str, Any]]:
     documents = int(os.environ.get("CLINRAG_BENCH_DOCUMENTS", "1_000_000"))
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/var/tmp")) as temporary:
+    with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         kind = write_vectors(folder, documents)
         write_shards(folder / "index", np.load(folder / "vectors.npy", mmap_mode="r"))
