@@ -31,8 +31,8 @@ NOTICES_OF = {
     "ErratumFor": Status.CORRECTED,
 }
 # NLM's words for "there is none": as a label or title they would be indexed, shown and quoted.
-_NO_LABEL = frozenset({"UNASSIGNED", "UNLABELLED", "UNLABELED"})
-_NO_TITLE = frozenset({"[not available]", "[not available].", "not available", "not available."})
+NO_LABEL = frozenset({"UNASSIGNED", "UNLABELLED", "UNLABELED"})
+NO_TITLE = frozenset({"[not available]", "[not available].", "not available", "not available."})
 _PUBLISHED = ("ppublish", "epublish", "aheadofprint")
 
 
@@ -46,7 +46,7 @@ def parse_citation(pmid: str, citation: etree._Element, pubmed_data: etree._Elem
     version = str(citation.xpath("string(PMID/@Version)"))
     return Document(
         pmid=pmid,
-        title="" if title.lower() in _NO_TITLE else title,
+        title="" if title.lower() in NO_TITLE else title,
         sections=_abstract(citation),
         journal=_first(
             citation,
@@ -93,7 +93,7 @@ def _label(element: etree._Element) -> str:
     for name in ("Label", "NlmCategory"):
         label = clean(element.get(name, "")).rstrip(": ")
         if label:
-            return "" if label.upper() in _NO_LABEL else label
+            return "" if label.upper() in NO_LABEL else label
     return ""
 
 

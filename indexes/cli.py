@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .filters import Filter
     from .index import Hit
     from .manifest import Manifest
+    from .mapping import Engine
     from .progress import Progress
     from .web import Progress as Transfer
 
@@ -52,6 +53,13 @@ EncoderName = Annotated[
     typer.Option("--encoder", metavar="NAME", help="all-MiniLM-L6-v2, medcpt, a folder, or ORG/NAME[@REV]."),
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes to embed with; default: one per core.")]
+EngineName = Annotated[
+    Literal["local", "ray"], typer.Option("--engine", help="Embed in processes of this machine, or on Ray.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="A running Ray cluster, or auto; default: one started on this machine."),
+]
 Mode = Literal["hybrid", "dense", "lexical", "rrf"]
 ModeOption = Annotated[Mode, typer.Option(help="How to rank.")]
 Since = Annotated[int | None, typer.Option(metavar="YYYY", help="Only papers of this year or later.")]
@@ -84,6 +92,8 @@ def build(
         typer.Option(metavar="FILE.jsonl", help='Real questions ({"question": …}) to tune with; default: titles.'),
     ] = None,
     workers: Workers = None,
+    engine: EngineName = "local",
+    address: Address = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an index of PubMed files. Stopped or killed, the same command goes on where it was."""
@@ -94,7 +104,15 @@ def build(
 
     dense = Dense(factory, recall, queries)
     with Progress() as progress:
-        result = run(directory, sources, encoder=encoder or MINILM, dense=dense, workers=workers, report=progress)
+        result = run(
+            directory,
+            sources,
+            encoder=encoder or MINILM,
+            dense=dense,
+            workers=workers,
+            engine=_engine(engine, address),
+            report=progress,
+        )
     _report_build(directory, result, as_json)
 
 
@@ -104,6 +122,8 @@ def update(
     sources: Sources,
     encoder: EncoderName = None,
     workers: Workers = None,
+    engine: EngineName = "local",
+    address: Address = None,
     as_json: AsJson = False,
 ) -> None:
     """Apply later files: new papers, revisions, retractions, deletions. Unchanged texts are not embedded again."""
@@ -111,7 +131,9 @@ def update(
     from .progress import Progress
 
     with Progress() as progress:
-        result = run(directory, sources, encoder=encoder, workers=workers, report=progress)
+        result = run(
+            directory, sources, encoder=encoder, workers=workers, engine=_engine(engine, address), report=progress
+        )
     _report_build(directory, result, as_json)
 
 
@@ -222,6 +244,31 @@ def evaluate(
         print(f"{name:<14} {value:.4f}" if isinstance(value, float) else f"{name:<14} {value}")
 
 
+@app.command(epilog="Example: clinrag index plan --documents 38000000 --source baseline/pubmed26n0001.xml.gz")
+def plan(
+    documents: Annotated[int, typer.Option(min=1, help="How many the index shall have; PubMed has 38000000.")],
+    source: Annotated[list[Path] | None, typer.Option(help="What to measure on; default: the bundled sample.")] = None,
+    encoder: EncoderName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure this machine for half a minute, and say what an index of that size costs: hours, bytes, memory."""
+    from importlib.resources import files
+
+    from .encoders import MINILM
+    from .planning import as_text
+    from .planning import plan as run
+    from .progress import Progress
+    from .rates import measure_rates
+
+    sources = source or [Path(str(files("indexes.sample") / "pubmed"))]
+    with Progress() as progress:
+        planned = run(documents, measure_rates(sources, encoder=encoder or MINILM, report=progress))
+    if as_json:
+        _print_json(planned.to_dict())
+    else:
+        print(as_text(planned))
+
+
 @app.command(epilog="Example: clinrag index download baseline/ --baseline --files 2")
 def download(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for the files.", show_default=False)],
@@ -258,6 +305,16 @@ def fetch(
     if done.missing:
         print(f"{done.missing:,} that the search counted did not come", file=sys.stderr)
     print(f"next: clinrag index build DIR {out}")
+
+
+def _engine(name: str, address: str | None) -> Engine | None:
+    if name == "ray":
+        from .ray_mapping import on_ray
+
+        return on_ray(address)
+    if address is not None:
+        raise typer.BadParameter(f"{address} is a Ray cluster: add --engine ray", param_hint="--address")
+    return None
 
 
 def _report_transfer(progress: Progress, now: Transfer) -> None:

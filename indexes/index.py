@@ -89,6 +89,11 @@ class Index:
         return self._encoder
 
     @property
+    def pmids(self) -> NDArray[np.int64]:
+        """Every PMID, rising."""
+        return np.asarray(self._columns.pmids, dtype=np.int64)
+
+    @property
     def publication_types(self) -> list[str]:
         """Every publication type that occurs, in lower case."""
         return self._columns.publication_types

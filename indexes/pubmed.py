@@ -15,6 +15,7 @@ from .document import Deletion, Document
 from .errors import SourceError
 from .fields import clean, parse_pmid
 from .report import BAD_PMID, BOOK, NO_ABSTRACT, NO_PMID, SourceReport, unusable
+from .scan import UncertainError, scan
 from .streams import DamagedError, describe, read_chunks
 
 ROOTS = frozenset(
@@ -34,14 +35,36 @@ def read_pubmed(path: Path, report: SourceReport) -> Iterator[Document | Deletio
     can be read.
     """
     try:
-        for number, element in enumerate(_elements(path), 1):
-            yield from _read(element, f"{path}: record {number}", report)
+        for number, record in enumerate(_records(path), 1):
+            if isinstance(record, Document):
+                yield from _use(record, (path, number), report)
+            else:
+                yield from _read(record, (path, number), report)
     except DamagedError as damage:
         report.damage = describe(path, damage, report)
         if not report.records + report.deletions:
             raise SourceError(report.damage) from damage
     if not report.records + report.deletions:
         raise SourceError(f"{path}: no PubMed record in it. Leave it out, or get it again.")
+
+
+def _records(path: Path) -> Iterator[Document | etree._Element]:
+    """Yield plain records as documents and others as elements, each of those valid until the next."""
+    done = 0
+    try:
+        for record in scan(path):
+            for found in [record] if isinstance(record, Document) else _odd(record):
+                done += 1
+                yield found
+    except UncertainError:
+        yield from islice(_elements(path), done, None)
+
+
+def _odd(record: bytes) -> Iterator[etree._Element]:
+    parser = _parser("end", RECORDS)
+    _feed(parser, record)
+    yield from _finished(parser)
+    _close(parser)
 
 
 def _elements(path: Path) -> Iterator[etree._Element]:
@@ -70,13 +93,20 @@ def _elements(path: Path) -> Iterator[etree._Element]:
         raise DamagedError(_offset(path, error), f"broken XML: {error.message}")
 
 
-def _read(element: etree._Element, where: str, report: SourceReport) -> Iterator[Document | Deletion]:
+Place = tuple[Path, int]  # file and number of a record; written out only where a problem is listed
+
+
+def _where(place: Place) -> str:
+    return f"{place[0]}: record {place[1]}"
+
+
+def _read(element: etree._Element, place: Place, report: SourceReport) -> Iterator[Document | Deletion]:
     """Yield what one record says, at most one document."""
     if element.tag == "DeleteCitation":
         for deleted in element.iterfind("PMID"):
             pmid = parse_pmid(deleted.text or "")
             if pmid is None:
-                report.note(BAD_PMID, f"{where} (deletion of {deleted.text!r})")
+                report.note(BAD_PMID, f"{_where(place)} (deletion of {deleted.text!r})")
             else:
                 report.deletions += 1
                 yield Deletion(pmid)
@@ -88,9 +118,12 @@ def _read(element: etree._Element, where: str, report: SourceReport) -> Iterator
     raw = "" if citation is None else clean(citation.findtext("PMID", ""))
     pmid = parse_pmid(raw)
     if citation is None or pmid is None:
-        report.skip(BAD_PMID if raw else NO_PMID, f"{where} (PMID {raw!r})" if raw else where)
+        report.skip(BAD_PMID if raw else NO_PMID, f"{_where(place)} (PMID {raw!r})" if raw else _where(place))
         return
-    document = parse_citation(pmid, citation, element.find("PubmedData"))
+    yield from _use(parse_citation(pmid, citation, element.find("PubmedData")), place, report)
+
+
+def _use(document: Document, place: Place, report: SourceReport) -> Iterator[Document]:
     reason = unusable(document)
     if not reason:
         report.use()
@@ -98,7 +131,7 @@ def _read(element: etree._Element, where: str, report: SourceReport) -> Iterator
     elif reason == NO_ABSTRACT:
         report.skip(reason)  # two in five of PubMed's records: listing them would hide what is really wrong
     else:
-        report.skip(reason, f"{where} (PMID {pmid})")
+        report.skip(reason, f"{_where(place)} (PMID {document.pmid})")
 
 
 def _finished(parser: etree.XMLPullParser) -> Iterator[etree._Element]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -123,8 +124,8 @@ def make_shard(
     key = shard_key(sha256, encoder.info.fingerprint)
     if found := find_shard(shards, key):
         return found
-    work = shards / f"{key}.{os.getpid()}.partial"
-    shutil.rmtree(work, ignore_errors=True)
+    # The random part keeps apart what two nodes, or one tried again, leave behind under the same process number.
+    work = shards / f"{key}.{os.getpid()}.{secrets.token_hex(4)}.partial"
     work.mkdir(parents=True)
     try:
         report = SourceReport()

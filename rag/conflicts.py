@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
-from indexes.lexical import STOP_WORDS, analyser
-
+from .aligning import content_words
 from .answer import Conflict, Evidence, Quote, Sentence
 from .extractive import rank_sentences
 from .sentences import split_sentences
@@ -98,16 +96,6 @@ def find_conflicts(
         and len(its & others) >= SHARED
     ]
     return tuple(pairs[:limit])
-
-
-def content_words(text: str) -> set[str]:
-    """Return the stems of the words that carry a text's subject."""
-    return {word for word in _analyser().analyze(text) if word not in STOP_WORDS and len(word) > 1}
-
-
-@cache
-def _analyser() -> Any:
-    return analyser()
 
 
 def _says(question: str, paper: Evidence, quoted: Quote | None) -> Quote | None:

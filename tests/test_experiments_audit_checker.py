@@ -30,5 +30,5 @@ def test_no_pairs_give_no_rows() -> None:
 
 
 def test_an_unknown_checker_names_those_there_are() -> None:
-    with pytest.raises(ModelCallError, match=r"no checker 'oracle:x'; there are: lexical, verifier"):
+    with pytest.raises(ModelCallError, match=r"no checker 'oracle:x'; there are: hf, lexical, verifier"):
         load_checker("oracle:x")

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.errors import ModelCallError
-from rag.conflicts import content_words, finding
+from rag.aligning import content_words
+from rag.conflicts import finding
 from rag.sentences import split_sentences
 
 LABELS = ("supported", "contradicted", "unverifiable")
@@ -53,9 +54,16 @@ def _verifier(rest: str) -> Checker:
     return verifier
 
 
+def _hf(rest: str) -> Checker:
+    from .hf_checker import load_hf_checker
+
+    return load_hf_checker(rest)
+
+
 CHECKERS: dict[str, Callable[[str], Checker]] = {
     "verifier": _verifier,  # the one shipped with clinrag
     "lexical": lambda rest: Lexical(),
+    "hf": _hf,  # a published checkpoint: hf:ORG/NAME@REVISION, hf:/folder
 }
 
 

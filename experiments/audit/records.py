@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 
@@ -76,6 +76,47 @@ def judgement_from_dict(line: Mapping[str, Any]) -> Judgement:
     return Judgement(**{**line, **known, "flags": flags})
 
 
+class Ledger:
+    """An append-only file of JSON lines, each with the key of all that went into it and the slot it fills.
+
+    A slot (such as one claim in one frame) is filled by the last line that names it. What is there under its key is not
+    made again: `keep` fills the slot with it once more if something else has come between.
+    """
+
+    def __init__(self, path: Path, slot: tuple[str, ...]) -> None:
+        mend(path)
+        self.path, self._slot = path, slot
+        self._lines: dict[str, dict[str, Any]] = {}
+        self._filled: dict[tuple[Any, ...], str] = {}
+        for _, line in read_lines(path):
+            self._enter(line)
+
+    def missing(self, key: str) -> bool:
+        return key not in self._lines
+
+    def keep(self, keys: Iterable[str]) -> None:
+        """Make sure that these lines are what their slots hold."""
+        again = [line for key in keys if self._filled[self._place(line := self._lines[key])] != key]
+        if again:
+            self.add(again)
+
+    def add(self, lines: Iterable[Any]) -> None:
+        """Append records or dicts, handing them to the system at once."""
+        for line in append_lines(self.path, lines):
+            self._enter(orjson.loads(line))
+
+    def _enter(self, line: dict[str, Any]) -> None:
+        self._lines[line["key"]] = line
+        self._filled[self._place(line)] = line["key"]
+
+    def _place(self, line: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(line[name] for name in self._slot)
+
+
+JUDGEMENT_SLOT = ("task", "sample", "contender", "seed", "claim", "frame")
+ANSWER_SLOT = ("task", "sample", "contender", "seed")
+
+
 def judgements_path(run: Path) -> Path:
     return run / "audit" / "judgements.jsonl"
 
@@ -85,19 +126,23 @@ def evidence_path(run: Path) -> Path:
 
 
 def read_judgements(run: Path) -> list[Judgement]:
-    """Return a run's stored judgements, the last of each key; none if it was never audited.
+    """Return a run's judgements, the last for each claim and frame; none if it was never audited.
 
     Raises:
         RecordsError: a line in the middle of the file is no judgement.
     """
-    kept: dict[str, Judgement] = {}
+    kept: dict[tuple[Any, ...], Judgement] = {}
     for place, line in read_lines(judgements_path(run)):
         try:
-            one = judgement_from_dict(line)
+            kept[tuple(line[name] for name in JUDGEMENT_SLOT)] = judgement_from_dict(line)
         except (TypeError, KeyError, ValueError) as error:
             raise RecordsError(f"{judgements_path(run)}, line {place} is no judgement ({error}): remove it") from None
-        kept[one.key] = one
     return list(kept.values())
+
+
+def read_slots(path: Path, slot: tuple[str, ...]) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Return what fills each slot of a ledger, without touching the file."""
+    return {tuple(line[name] for name in slot): line for _, line in read_lines(path)}
 
 
 def read_evidence(run: Path) -> dict[str, str]:
@@ -107,7 +152,9 @@ def read_evidence(run: Path) -> dict[str, str]:
 
 def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the whole lines of a file with their numbers, passing over a torn last one."""
-    with path.open("rb") if path.exists() else _nothing() as stream:
+    if not path.exists():
+        return
+    with path.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             if line.endswith(b"\n") and line.strip():
                 try:
@@ -116,15 +163,10 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     raise RecordsError(f"{path}, line {number} is damaged ({error}): remove that line") from None
 
 
-def append_lines(path: Path, lines: Iterable[Any]) -> None:
-    """Append records or dicts as JSON lines; a torn last line of a killed process is cut first."""
-    mend(path)
+def append_lines(path: Path, lines: Iterable[Any]) -> list[bytes]:
+    """Append records or dicts as JSON lines in one write; return the lines."""
+    written = [orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines]
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as stream:
-        stream.write(b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines))
-
-
-def _nothing() -> BinaryIO:
-    from io import BytesIO
-
-    return BytesIO()
+        stream.write(b"".join(written))
+    return written
