@@ -7,6 +7,8 @@ hashed at every opening (seconds at a million documents), and a filter over posi
 from __future__ import annotations
 
 import math
+import mmap
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,7 @@ from .factories import lists_of
 
 SLICE = 20_000  # documents a filter admits: up to here comparing all of them is exact and takes some 10 ms
 BLOCK = 8192
+SINGLY = 2048  # rows; reading one takes a microsecond
 MOST = 0.95  # share of documents admitted from which a GPU's results may be filtered: refining leaves enough
 Positions = NDArray[np.int64]
 
@@ -57,6 +60,29 @@ def open_rows(folder: Path, dimension: int) -> NDArray[np.float16]:
     return np.memmap(folder / "vectors.f16", dtype="<f2", mode="r").reshape(-1, dimension)
 
 
+class StoredRows:
+    """Rows of `vectors.f16`. Some hundreds are read one by one: mapped, each would bring in the pages around it, and
+    soon the whole file would count as this process's memory. Many are mapped, and given back afterwards."""
+
+    def __init__(self, folder: Path, dimension: int):
+        self._file = (folder / "vectors.f16").open("rb", buffering=0)
+        self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._array = np.frombuffer(self._map, dtype="<f2").reshape(-1, dimension)
+
+    def __del__(self) -> None:
+        self._file.close()
+
+    def take(self, positions: Positions) -> NDArray[np.float16]:
+        if len(positions) <= SINGLY:
+            size, handle = 2 * self._array.shape[1], self._file.fileno()
+            read = b"".join([os.pread(handle, size, place) for place in (positions * size).tolist()])
+            return np.frombuffer(read, dtype="<f2").reshape(-1, self._array.shape[1])
+        rows: NDArray[np.float16] = self._array[positions]
+        if hasattr(self._map, "madvise"):
+            self._map.madvise(mmap.MADV_DONTNEED)  # they stay in the system's cache
+        return rows
+
+
 class DenseIndex:
     """The open dense part of a generation; nothing is read that can be mapped.
 
@@ -77,7 +103,7 @@ class DenseIndex:
         self.pmids: NDArray[np.int64] = np.load(folder / "pmids.npy", mmap_mode="r", allow_pickle=False)
         if len(self.pmids) != self._file.ntotal:
             raise ValueError(f"{path} holds {self._file.ntotal} vectors, there are {len(self.pmids)} PMIDs")
-        self._rows = open_rows(folder, self._file.d) if (folder / "vectors.f16").is_file() else None
+        self._rows = StoredRows(folder, self._file.d) if (folder / "vectors.f16").is_file() else None
 
     def search(self, queries: Vectors, k: int, *, among: Slice | None = None) -> tuple[Vectors, NDArray[np.int64]]:
         """Return cosines and PMIDs, [n queries, k] each, best first, ties by rising PMID, −1 where there are fewer.
@@ -137,7 +163,7 @@ class DenseIndex:
         if self._rows is None:
             stored: Vectors = self._index.reconstruct_batch(positions)
             return stored
-        return unit(self._rows[positions])  # float16 moved the length off 1 by up to 2e-4
+        return unit(self._rows.take(positions))  # float16 moved the length off 1 by up to 2e-4
 
     def vectors(self, pmids: NDArray[np.int64]) -> Vectors:
         """Return the unit vectors of these PMIDs, all of which the index must hold."""
