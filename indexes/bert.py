@@ -18,6 +18,7 @@ import orjson
 from numpy.typing import NDArray
 
 BATCH_TOKENS = 4096  # of a batch, padding included: more is no faster, and takes more memory
+_MEAN, _CLS = ("pooling_mode_mean_tokens",), ("pooling_mode_cls_token",)
 _MODULES = ("Transformer", "Pooling", "Normalize")
 
 
@@ -41,12 +42,12 @@ class Bert:
             config = _json(folder / "config.json")
             pooling = _json(folder / "1_Pooling" / "config.json")
             prompts = _json(folder / "config_sentence_transformers.json").get("prompts") or {}
-            tokens = _json(folder / "sentence_bert_config.json")["max_seq_length"]
+            tokens = _json(folder / "sentence_bert_config.json").get("max_seq_length")  # by older versions
+            tokens = tokens or _json(folder / "tokenizer_config.json").get("model_max_length")
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        modes = [name.removeprefix("pooling_mode_") for name, on in pooling.items() if on is True]
-        modes = [mode for mode in modes if mode != "include_prompt"]
-        mode = {("mean_tokens",): "mean", ("cls_token",): "cls"}.get(tuple(modes))
+        older = [name for name, on in pooling.items() if on is True and name.startswith("pooling_mode_")]
+        mode = pooling.get("pooling_mode") or {_MEAN: "mean", _CLS: "cls"}.get(tuple(older))
         plain = (
             (folder / "model.safetensors").is_file()
             and (folder / "tokenizer.json").is_file()
@@ -56,7 +57,7 @@ class Bert:
             and config.get("position_embedding_type", "absolute") == "absolute"
             and not any(prompts.values())
         )
-        if not plain or mode is None:
+        if not plain or mode not in ("mean", "cls"):
             return None
         return Bert(
             folder,

@@ -117,7 +117,7 @@ def _verified(path: Path) -> Iterator[bytes]:
     The delay is because libxml2 may look at the last bytes of a chunk only when more come.
     """
     parser = etree.XMLParser(
-        target=_Nothing(),
+        target=_Nothing(),  # type: ignore[arg-type] # lxml calls only what is there
         resolve_entities=False,
         no_network=True,
         load_dtd=False,

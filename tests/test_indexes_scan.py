@@ -99,16 +99,34 @@ RICH = st.lists(
     st.one_of(TEXT, st.sampled_from(["<i>a</i>", "<sub>2</sub>", "<b><i> x</i></b>", "<u/>", "&#945;"]))
 ).map("".join)
 DATES = st.sampled_from(
-    ["<Year>2001</Year>", "<Year>1999</Year><Season>Fall</Season>", "<MedlineDate>1998 Dec-1999 Jan</MedlineDate>", "<Year>x</Year>", "<Year>2004</Year><Month>Feb</Month><Day>31</Day>", "<Month>Feb</Month>", ""]
+    [
+        "<Year>2001</Year>",
+        "<Year>1999</Year><Season>Fall</Season>",
+        "<MedlineDate>1998 Dec-1999 Jan</MedlineDate>",
+        "<Year>x</Year>",
+        "<Year>2004</Year><Month>Feb</Month><Day>31</Day>",
+        "<Month>Feb</Month>",
+        "",
+    ]
 )
 LABELS = st.sampled_from(
     ["", ' Label="METHODS: "', ' Label="UNLABELLED"', ' NlmCategory="RESULTS"', " Label='single'", ' Label="a &amp; b"']
 )
 LISTS = st.sampled_from(
-    ["", MESH.format("Humans"), MESH.format("a &lt; b"), MESH.replace("'", '"').format(""), "<Unknown>x</Unknown>", corrections(("CommentIn", "5", "J")), corrections(("RetractionIn", "5", "J")), "<OtherID>1</OtherID>", 
+    [
+        "",
+        MESH.format("Humans"),
+        MESH.format("a &lt; b"),
+        MESH.replace("'", '"').format(""),
+        "<Unknown>x</Unknown>",
+        corrections(("CommentIn", "5", "J")),
+        corrections(("RetractionIn", "5", "J")),
+        "<OtherID>1</OtherID>",
         "<KeywordList><Keyword>k</Keyword></KeywordList>",
         "<MeshHeadingList><Foo><MeshHeading/></Foo></MeshHeadingList>",
-    , "<OtherAbstract Language='eng'><AbstractText>Other.</AbstractText></OtherAbstract>", MESH.format("Dogs") * 2]
+        "<OtherAbstract Language='eng'><AbstractText>Other.</AbstractText></OtherAbstract>",
+        MESH.format("Dogs") * 2,
+    ]
 )
 IDS = st.sampled_from(
     [
@@ -119,10 +137,19 @@ IDS = st.sampled_from(
     ]
 )
 LOCATIONS = st.sampled_from(
-    ["", '<ELocationID EIdType="doi" ValidYN="Y">doi: 10.1/y&lt;</ELocationID>', '<ELocationID EIdType="doi" ValidYN="N">10.1/z</ELocationID>', '<ELocationID EIdType="pii">1</ELocationID>']
+    [
+        "",
+        '<ELocationID EIdType="doi" ValidYN="Y">doi: 10.1/y&lt;</ELocationID>',
+        '<ELocationID EIdType="doi" ValidYN="N">10.1/z</ELocationID>',
+        '<ELocationID EIdType="pii">1</ELocationID>',
+    ]
 )
 BETWEEN = st.sampled_from(
-    ["", "\n  ", "<!-- note -->", "<DeleteCitation><PMID>5</PMID><PMID>x</PMID></DeleteCitation>", "stray text", "<PubmedBookArticle><BookDocument/></PubmedBookArticle>", "<?pi x?>", "<![CDATA[x]]>", article(99), "<Other/>"]
+    [
+        *("", "\n  ", "<!-- note -->", "stray text", "<?pi x?>", "<![CDATA[x]]>", "<Other/>", article(99)),
+        "<DeleteCitation><PMID>5</PMID><PMID>x</PMID></DeleteCitation>",
+        "<PubmedBookArticle><BookDocument/></PubmedBookArticle>",
+    ]
 )
 
 
