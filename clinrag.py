@@ -18,6 +18,14 @@ from indexes.errors import IndexesError
 from rag.cli import ask, chat, serve
 from rag.errors import RagError
 
+# Libraries that would report on their own: off for every command. Questions are the user's, and may name a patient.
+TELEMETRY_OFF = {
+    "LANGSMITH_TRACING": "false",
+    "LANGCHAIN_TRACING_V2": "false",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 app = typer.Typer(
     name="clinrag",
     no_args_is_help=True,
@@ -43,6 +51,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")  # abstracts hold more than any locale does
+    os.environ.update(TELEMETRY_OFF)  # before any command imports the libraries
     try:
         app()
     except (ExperimentsError, FinetunedError, IndexesError, RagError) as error:

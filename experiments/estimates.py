@@ -146,13 +146,22 @@ def proportion_interval(outcomes: ArrayLike, clusters: Clusters | None = None) -
     estimate = estimate_mean(x, clusters)
     if estimate.se is None:
         return None
-    simple = estimate_mean(x).se
-    effective = float(estimate.clusters)
-    if simple and estimate.se:
-        effective = x.size * min(1.0, (simple / estimate.se) ** 2)
-    elif simple:
-        effective = float(x.size)
+    effective = effective_size(x, clusters)
     return wilson(estimate.value * effective, effective, df=None if estimate.clusters == x.size else estimate.df)
+
+
+def effective_size(outcomes: ArrayLike, clusters: Clusters | None = None) -> float:
+    """Return how many independent yes/no samples tell as much: n over the design effect, which is at least 1.
+
+    When all outcomes are alike the design effect is unknown: a cluster then counts for one.
+    """
+    x = finite(outcomes)
+    if clusters is None:
+        return float(x.size)
+    estimate, simple = estimate_mean(x, clusters), estimate_mean(x).se
+    if simple and estimate.se:
+        return x.size * min(1.0, (simple / estimate.se) ** 2)
+    return float(x.size) if simple else float(estimate.clusters)
 
 
 def finite(values: ArrayLike) -> NDArray[np.float64]:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from .audit.section import audit_html
 from .browser import as_script, browser_data
 from .curves import STYLES, equal_mass_bins, reliability_curve, risk_coverage_curves
 from .errors import MetricError
 from .figures import Difference, forest, outcome_bars
+from .html_table import html_table
 from .metrics.calibration import confidences
 from .report import Scored, score_run
 from .report_text import (
     COMPARED,
+    CONFIDENCE,
+    CONFIDENCE_SAID,
     OUTCOMES,
     RETRIEVED,
     STRATA,
     comparison_row,
+    confidence_row,
     outcome_row,
     percent,
     retrieval_row,
@@ -41,6 +46,8 @@ def page(run: Path, report: Mapping[str, Any]) -> str:
     body = [*_head(report), *_verdict(report), *_pairs(report), *_readings(report)]
     for name, task in report["tasks"].items():
         body += _task(name, task, report, scored[name])
+    if report["audit"]:
+        body += audit_html(report["audit"])
     body += _limits(report)
     body.append(BROWSER)
     data = as_script(browser_data(run, report["contenders"], scored))
@@ -73,6 +80,7 @@ def _asset(name: str) -> str:
 def _head(report: Mapping[str, Any]) -> list[str]:
     tasks = report["tasks"]
     links = [f'<a href="#{escape(name)}">{escape(task["title"])}</a>' for name, task in tasks.items()]
+    links += ['<a href="#audit">What is invented</a>'] if report["audit"] else []
     total = sum(task["n"] for task in tasks.values())
     reading = report["reading"]
     rows = [
@@ -91,7 +99,7 @@ def _head(report: Mapping[str, Any]) -> list[str]:
         f'<p class="muted">Run {escape(report["run"])}, begun {escape(report["created"])}. Outputs are read '
         f"{escape(reading['name'])}: {escape(reading['meaning'])}. Research software, not medical advice.</p>",
         f'<nav>{" ".join(links)} <a href="#limits">Limits</a> <a href="#browser">Samples</a></nav></header>',
-        _table(("contender", "model", "reads", "asked", "calls", "made"), rows, "What was compared", text=6),
+        html_table(("contender", "model", "reads", "asked", "calls", "made"), rows, "What was compared", text=6),
     ]
 
 
@@ -133,7 +141,7 @@ def _pairs(report: Mapping[str, Any]) -> list[str]:
             ("general", percent(means["general"]), percent(means["general_rag"])),
             ("fine-tuned", percent(means["tuned"]), percent(means["tuned_rag"])),
         ]
-        found.append(_table(("mean score %", "closed book", "RAG"), rows, f"{pair['title']}, n = {pair['n']:,}"))
+        found.append(html_table(("mean score %", "closed book", "RAG"), rows, f"{pair['title']}, n = {pair['n']:,}"))
     return ["<h2>Fine-tuning or RAG?</h2>", *found] if found else []
 
 
@@ -157,7 +165,7 @@ def _task(name: str, task: Mapping[str, Any], report: Mapping[str, Any], scored:
     score = "accuracy % (95 % CI)" if task["primary"] == "accuracy" else f"{task['primary']} % (95 % CI)"
     head = ("contender", "n", *OUTCOMES, score, "coverage %", "calls", "seconds", "tokens in/out")
     cells = [outcome_row(c, row) for c, row in task["contenders"].items()]
-    parts.append(_table(head, cells, "Over all samples; calls, seconds and tokens are means per sample"))
+    parts.append(html_table(head, cells, "Over all samples; calls, seconds and tokens are means per sample"))
     if task["comparisons"]:
         rows = [
             Difference(f"{c['a']} − {c['b']}", c["difference"], _interval(c["ci95"]), c["shown"])
@@ -165,13 +173,15 @@ def _task(name: str, task: Mapping[str, Any], report: Mapping[str, Any], scored:
         ]
         parts.append(_figure(forest(rows, title=f"{task['title']}: paired differences"), "Paired differences."))
         cells = [comparison_row(c) for c in task["comparisons"]]
-        parts.append(_table(COMPARED, cells, "The same samples, in pairs; could see: found with 80 % power", text=2))
+        parts.append(
+            html_table(COMPARED, cells, "The same samples, in pairs; could see: found with 80 % power", text=2)
+        )
     if quality := report["retrieval"].get(name):
         parts.append("<h3>Retrieval, apart from reading</h3>")
-        parts.append(_table(RETRIEVED, [retrieval_row(c, row) for c, row in quality.items()]))
+        parts.append(html_table(RETRIEVED, [retrieval_row(c, row) for c, row in quality.items()]))
     if (checked := report["strata"].get(name)) and checked["rows"]:
         parts.append("<h3>Seen before?</h3>")
-        parts.append(_table(STRATA, [stratum_row(row) for row in checked["rows"]], text=2))
+        parts.append(html_table(STRATA, [stratum_row(row) for row in checked["rows"]], text=2))
     return parts + _calibration(task, scored)
 
 
@@ -186,17 +196,7 @@ def _calibration(task: Mapping[str, Any], scored: Scored) -> list[str]:
     if not known:
         return []
     parts = ["<h3>How far its confidence can be trusted</h3>"]
-    rows = [
-        (
-            c,
-            *(
-                "–" if task["contenders"][c][m] is None else f"{task['contenders'][c][m]:.3f}"
-                for m in ("brier", "ece", "auroc")
-            ),
-        )
-        for c in known
-    ]
-    parts.append(_table(("contender", "Brier", "ECE", "AUROC"), rows))
+    parts.append(html_table(CONFIDENCE, [confidence_row(c, task["contenders"][c]) for c in known], CONFIDENCE_SAID))
     drawn = [
         _figure(reliability_curve(equal_mass_bins(p, hit), title=f"{c}: calibration"), f"{c}: stated and true.")
         for c, (p, hit) in known.items()
@@ -209,18 +209,6 @@ def _calibration(task: Mapping[str, Any], scored: Scored) -> list[str]:
 def _limits(report: Mapping[str, Any]) -> list[str]:
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in report["limits"])
     return [f'<h2 id="limits">What it cannot show</h2><ul>{items}</ul>']
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "", *, text: int = 1) -> str:
-    """Return a table; the first `text` columns are words, the others numbers."""
-    kinds = [' class="text"' if place < text else "" for place in range(len(head))]
-    top = "".join(f"<th{kind}>{escape(cell)}</th>" for kind, cell in zip(kinds, head, strict=True))
-    body = "".join(
-        f"<tr>{''.join(f'<td{kind}>{escape(str(cell))}</td>' for kind, cell in zip(kinds, row, strict=True))}</tr>"
-        for row in rows
-    )
-    said = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f'<div class="scroll"><table>{said}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _figure(svg: str, caption: str) -> str:

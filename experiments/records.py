@@ -146,7 +146,7 @@ def mend(path: Path) -> int:
     content = path.read_bytes()
     end = content.rfind(b"\n") + 1
     start = content.rfind(b"\n", 0, max(end - 1, 0)) + 1
-    if end and not _is_json(content[start:end]):
+    if content[start:end].strip() and not _is_json(content[start:end]):
         end = start  # a power cut can leave a line of zero bytes with its newline
     if end < len(content):
         os.truncate(path, end)

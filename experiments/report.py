@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from .errors import MetricError
 from .estimates import estimate_mean, proportion_interval
 from .metrics import METRICS, sample_scores, summarise
+from .metrics.calibration import confident
+from .metrics.selective import selective, to_dict
 from .records import Record, Sample
 from .runs import read_run, run_records, run_samples, run_task
 from .scoring import PUBLISHED, READINGS, STRICT, readings_of
@@ -57,6 +59,7 @@ def build_report(run: Path, *, reading: str = STRICT) -> dict[str, Any]:
         RecordsError: `run` is no run.
         ReadingError: no such reading.
     """
+    from .audit.summary import audit_report
     from .report_parts import by_pair, by_reading, cautions, limits, retrieval_quality, strata
 
     check(reading)
@@ -79,6 +82,7 @@ def build_report(run: Path, *, reading: str = STRICT) -> dict[str, Any]:
     }
     report["verdict"] = _verdict(report) + [f"Caution: {line}" for line in cautions(report)]
     report["limits"] = limits(content, report)
+    report["audit"] = audit_report(run)
     return report
 
 
@@ -165,6 +169,7 @@ def figures(one: Scored, records: Sequence[Record]) -> dict[str, Any]:
             found[metric] = METRICS[metric]([(one.samples[r.sample], r) for r in records])
         except MetricError:  # no probabilities: there is nothing to calibrate
             found[metric] = None
+    found["selective"] = to_dict(selective(one.samples, records)) if confident(records) else None
     return found
 
 

@@ -9,6 +9,12 @@ OUTCOMES = ("correct", "wrong", "abstained", "unparsed", "error")
 COMPARED = ("a", "b", "a − b, points (95 % CI)", "p", "Holm p", "test", "only a : only b", "could see")
 RETRIEVED = ("retrieval", "n", "gold shown %", "recall %", "MRR", "read with gold %", "read without %")
 STRATA = ("seen before?", "contender", "clean %", "n", "exposed %", "n", "unknown")
+CONFIDENCE = ("confidence of", "n", "ECE", "Brier", "AUROC", "AURC", "at 5 % risk %", "from", "tested %", "risk %")
+CONFIDENCE_SAID = (
+    "AURC: area under risk–coverage, 0 best. At 5 % risk: the share that can be answered with 5 % wrong (95 % CI). "
+    "From: the confidence that keeps this risk on one half of the samples; "
+    "tested: answered and wrong by it on the other half"
+)
 
 
 def percent(value: float | None, interval: Sequence[float] | None = None) -> str:
@@ -31,11 +37,15 @@ def p_value(value: float | None) -> str:
 
 def markdown(report: Mapping[str, Any]) -> str:
     """Return the whole report."""
+    from .audit.section import audit_markdown
+
     lines = [f"# Head-to-head: {', '.join(report['contenders'])}", ""]
     lines += [f"Reading: {report['reading']['name']} ({report['reading']['meaning']}).", ""]
     lines += ["## What it shows", "", *(f"- {plain(sentence)}" for sentence in report["verdict"]), ""]
     for name, task in report["tasks"].items():
         lines += _task(name, task, report)
+    if report["audit"]:
+        lines += audit_markdown(report["audit"])
     lines += ["## What it cannot show", "", *(f"- {plain(sentence)}" for sentence in report["limits"]), ""]
     return "\n".join(lines)
 
@@ -49,6 +59,8 @@ def _task(name: str, task: Mapping[str, Any], report: Mapping[str, Any]) -> list
     lines += outcome_table(task)
     if task["comparisons"]:
         lines += table(COMPARED, [comparison_row(c) for c in task["comparisons"]])
+    if rows := [confidence_row(c, row) for c, row in task["contenders"].items() if row["selective"]]:
+        lines += [f"{CONFIDENCE_SAID}.", "", *table(CONFIDENCE, rows)]
     if quality := report["retrieval"].get(name):
         lines += table(RETRIEVED, [retrieval_row(c, row) for c, row in quality.items()])
     if (checked := report["strata"].get(name)) and checked["rows"]:
@@ -101,6 +113,24 @@ def retrieval_row(contender: str, row: Mapping[str, Any]) -> list[str]:
         number(row["mrr"]),
         f"{percent(found['accuracy'], found['ci95'])}, n {found['n']}",
         f"{percent(lost['accuracy'], lost['ci95'])}, n {lost['n']}",
+    ]
+
+
+def confidence_row(contender: str, row: Mapping[str, Any]) -> list[str]:
+    found = row["selective"]
+    chosen = found["threshold"] or {"threshold": None, "coverage": None, "risk": None}
+    known = chosen["threshold"] is not None
+    return [
+        contender,
+        f"{found['n']:,}",
+        number(row["ece"], 3),
+        number(row["brier"], 3),
+        number(row["auroc"], 3),
+        number(found["area"], 3),
+        percent(found["coverage"], found["coverage_ci95"]),
+        number(chosen["threshold"], 3) if known else "none keeps it",
+        percent(chosen["coverage"], chosen["coverage_ci95"]) if known else "–",
+        percent(chosen["risk"], chosen["risk_ci95"]) if known else "–",
     ]
 
 

@@ -183,13 +183,21 @@ def _oracle(index: Index, sample: Sample) -> list[Evidence]:
 
 
 def _given(sample: Sample) -> tuple[Evidence, ...]:
-    """Return a sample's own context as evidence; ids that are no PMIDs are numbered, since citations are digits."""
-    from rag.answer import Evidence
+    """Return a sample's own context as evidence; ids that are no PMIDs are numbered, since citations are digits.
 
-    return tuple(
-        Evidence(p.id if p.id.isdigit() else str(n), "", p.text, None, "", (), "ok", 1.0, ORACLE_MATCH)
-        for n, p in enumerate(sample.context, 1)
-    )
+    `meta["shown"]` (stress tests) says of each passage how far it matches the question and whether it is retracted.
+    """
+    from rag.answer import Evidence, Quote
+    from rag.instructions import find_instructions
+
+    told = sample.meta.get("shown", {})
+    given = []
+    for n, p in enumerate(sample.context, 1):
+        pmid, about = (p.id if p.id.isdigit() else str(n)), told.get(p.id, {})
+        status, match = about.get("status", "ok"), about.get("match", ORACLE_MATCH)
+        orders = tuple(Quote(pmid, s.text, s.start, s.end) for s in find_instructions(p.text)) if told else ()
+        given.append(Evidence(pmid, "", p.text, None, "", (), status, 1.0, match, instructions=orders))
+    return tuple(given)
 
 
 def _evidence(row: Mapping[str, Any]) -> Evidence:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .training.cli import compare, run
+
 if TYPE_CHECKING:
     from .decontaminate import Report
     from .neighbours import Neighbour
@@ -120,9 +122,8 @@ def _fact(key: str, fact: dict[str, Any]) -> None:
     _out(f"  {key:<16} {shown:<44} {fact['source'] or 'no source found'}".rstrip())
 
 
-@train_app.callback()
-def _group() -> None:
-    """Keep `train` a group of commands, however few it has."""
+train_app.command(epilog="Example: clinrag train run finetuned/recipes/tiny.yaml --out runs/tiny")(run)
+train_app.command(epilog="Example: clinrag train compare finetuned/recipes/tiny.yaml --out runs/compared")(compare)
 
 
 @train_app.command(epilog="Example: clinrag train decontaminate train.jsonl --task benchmark.json --out clean.jsonl")

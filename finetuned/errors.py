@@ -17,3 +17,11 @@ class UnavailableModelError(FinetunedError):
 
 class TrainingDataError(FinetunedError):
     """A training or task file that is missing, unreadable, or not in a known format."""
+
+
+class RecipeError(FinetunedError):
+    """A training recipe that cannot be run as written; the message names the field, its value and what is allowed."""
+
+
+class TrainingError(FinetunedError):
+    """A training run that cannot start, go on or be finished."""

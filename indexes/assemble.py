@@ -1,34 +1,48 @@
-"""The assemble step: shards → a new generation, built aside and switched in by one rename of the manifest."""
+"""The assemble step: shards → a new generation, built aside and switched in by one rename of the manifest.
+
+A generation is made from all shards, or grown out of the last one where an update changes little of it.
+"""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .encoders import Encoder, Vectors, unit
+from .columns import Columns, ColumnWriter
+from .dense import Before, Dense, write_dense
+from .document import Document
+from .encoders import Encoder
 from .errors import SourceError
-from .lexical import write_lexical
-from .manifest import Manifest, Source, pmid_sha256
+from .lexical import grow_lexical, write_lexical
+from .manifest import FORMAT, Manifest, Source, pmid_sha256
 from .mapping import Report
+from .origins import Origins
 from .shards import Shard
 from .storage import folder_bytes, sha256_file, sync_directory
-from .store import Columns, Store, write_store
-from .vectors import FACTORY, DenseIndex, write_vectors
+from .store import Merged, Store, write_store
 
-BLOCK = 8192
-RECALL_QUERIES = 200
-T = TypeVar("T")
+GROW_FROM = 50_000  # documents; below, making everything anew takes less than a minute
+GROW_UP_TO = (
+    0.1  # share of documents replaced, removed or added since all was made anew: dropped ones still count in BM25
+)
 
 
-def assemble(directory: Path, shards: Sequence[Shard], *, encoder: Encoder, report: Report) -> Manifest:
+def assemble(
+    directory: Path,
+    shards: Sequence[Shard],
+    *,
+    encoder: Encoder,
+    report: Report,
+    dense: Dense = Dense(),
+    base: Manifest | None = None,
+) -> Manifest:
     """Merge shards in order into a new generation, measure its recall, and switch the index to it.
+
+    `base` is the generation of the first of these shards, if there is one to grow out of.
 
     Raises:
         SourceError: no shard has a document with an abstract.
@@ -40,38 +54,34 @@ def assemble(directory: Path, shards: Sequence[Shard], *, encoder: Encoder, repo
     name = f"{max((int(p.name) for p in generations.iterdir()), default=0) + 1:06d}"
     work = generations / f"{name}.partial"
     work.mkdir()
+    if base is not None and not _worth_growing(directory, base, shards):
+        base = None
+    old = generations / base.generation if base else None
     try:
         report("merging", 0, 1)
-        counts = write_store(work / "documents.sqlite", shards)
-        store = Store(work / "documents.sqlite")
-        total = len(store)
-        if total == 0:
+        counts = _merge(work, shards, base, old)
+        store = Store(work / "documents.sqlite", mapped=False)
+        origins = Origins.read(store)
+        if not len(origins):
             raise SourceError(_nothing_found(shards))
-        retracted = Columns.write(work, _counted(store, total, "filters", report))
-        write_lexical(work / "lexical", _counted(store, total, "BM25", report))
-        vectors = partial(_blocks, store, shards, total, report)
-        write_vectors(work / "vectors.faiss", vectors("vectors"), dimension=encoder.info.dimension)
-        recall, queries = measure_recall(work, encoder, vectors("recall"))
+        retracted = _write_words(work, store, len(origins), counts, old, report)
+        before = Before(old, base.faiss, counts.changed) if base and old else None
+        faiss = write_dense(work, origins.vectors(shards), store, encoder, dense=dense, before=before, report=report)
         store.close()
-        pmids = Columns(work).pmids
         manifest = Manifest(
             generation=name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            documents=total,
-            pmid_sha256=pmid_sha256(pmids),
+            documents=len(origins),
+            pmid_sha256=pmid_sha256(origins.pmids),
             encoder=encoder.info,
-            faiss={
-                "factory": FACTORY,
-                "metric": "inner product",
-                "recall_at_10": recall,
-                "recall_queries": queries,
-            },
+            faiss=faiss,
             sources=tuple(_source(s) for s in shards),
             retracted=retracted,
-            superseded=counts.superseded,
-            deleted=counts.deleted,
+            superseded=counts.superseded + (base.superseded if base else 0),
+            deleted=counts.deleted + (base.deleted if base else 0),
             bytes=folder_bytes(work) + sum(folder_bytes(s.path) for s in shards),
             files={str(p.relative_to(work)): sha256_file(p) for p in sorted(work.rglob("*")) if p.is_file()},
+            changed=base.changed + len(counts.changed) if base else 0,
         )
         work.replace(generations / name)
         sync_directory(generations)
@@ -83,59 +93,45 @@ def assemble(directory: Path, shards: Sequence[Shard], *, encoder: Encoder, repo
     return manifest
 
 
-def measure_recall(
-    generation: Path, encoder: Encoder, exact: Iterable[tuple[NDArray[np.int64], Vectors]]
-) -> tuple[float, int]:
-    """Measure recall@10 of the FAISS index against brute force over the `exact` vectors, with titles as queries.
-
-    A result counts if no more than nine documents are truly nearer, so that ties do no harm.
-    Returns the mean share over the queries, and how many there were.
-    """
-    index = DenseIndex(generation / "vectors.faiss")
-    store = Store(generation / "documents.sqlite")
-    sample = index.pmids[np.linspace(0, len(index) - 1, min(RECALL_QUERIES, len(index)), dtype=int)]
-    documents = [d for p in sample if (d := store.get(int(p)))]
-    store.close()
-    queries = encoder.encode([d.title or d.abstract[:200] for d in documents], "query")
-    k = min(10, len(index))
-    _, found = index.search(queries, k)
-    true_scores = np.full(found.shape, -np.inf, dtype=np.float32)
-    best = true_scores.copy()
-    for pmids, vectors in exact:
-        scores = queries @ vectors.T
-        best = -np.sort(-np.concatenate([best, scores], axis=1), axis=1)[:, :k]
-        places = np.minimum(np.searchsorted(pmids, found), len(pmids) - 1)
-        here = pmids[places] == found
-        true_scores[here] = np.take_along_axis(scores, places, axis=1)[here]
-    return float((true_scores >= best[:, -1:] - 1e-5).mean()), len(queries)
+def _worth_growing(directory: Path, base: Manifest, shards: Sequence[Shard]) -> bool:
+    """Tell whether little changes, and what there is to grow out of is whole: damage must not be handed on."""
+    held = [s.shard for s in base.sources]
+    if base.format < FORMAT or base.documents < GROW_FROM or held != [s.key for s in shards[: len(held)]]:
+        return False
+    new = sum(s.meta["records"] + s.meta["deletions"] for s in shards[len(held) :])
+    if base.changed + new > GROW_UP_TO * base.documents:
+        return False
+    folder = directory / "generations" / base.generation
+    return all((folder / f).is_file() and sha256_file(folder / f) == digest for f, digest in base.files.items())
 
 
-def _blocks(
-    store: Store, shards: Sequence[Shard], total: int, report: Report, stage: str
-) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
-    """Gather the winners' vectors from the shards, by rising PMID."""
-    rows = [s.vectors() for s in shards]
-    block: list[tuple[int, int, int]] = []
-    for origin in _counted(store.origins(), total, stage, report):
-        block.append(origin)
-        if len(block) == BLOCK:
-            yield _gather(block, rows)
-            block = []
-    if block:
-        yield _gather(block, rows)
+def _merge(work: Path, shards: Sequence[Shard], base: Manifest | None, old: Path | None) -> Merged:
+    path = work / "documents.sqlite"
+    if base is None or old is None:
+        return write_store(path, shards)
+    shutil.copyfile(old / path.name, path)
+    return write_store(path, shards, first=len(base.sources))
 
 
-def _gather(block: list[tuple[int, int, int]], rows: list[NDArray[np.float16]]) -> tuple[NDArray[np.int64], Vectors]:
-    # float16 moved the length off 1 by up to 2e-4
-    vectors = unit(np.stack([rows[shard][row] for _, shard, row in block]).astype(np.float32))
-    return np.array([pmid for pmid, _, _ in block], dtype=np.int64), vectors
+def _write_words(work: Path, store: Store, total: int, counts: Merged, old: Path | None, report: Report) -> int:
+    """Write BM25 and the columns for filters in one pass over the documents; return how many are retracted."""
+    if old is None:
+        columns = ColumnWriter(total)
+        write_lexical(work / "lexical", columns.watch(_each(store, total, "BM25", report)))
+        return columns.write(work)
+    before = Columns(old)
+    columns = ColumnWriter(len(counts.changed), types=before.names)
+    found = (d for pmid in counts.changed.tolist() if (d := store.get(pmid)))
+    grow_lexical(old / "lexical", work / "lexical", drop=counts.changed, documents=columns.watch(found))
+    columns.keep(before, ~np.isin(before.pmids, counts.changed))
+    return columns.write(work)
 
 
-def _counted(items: Iterator[T] | Store, total: int, stage: str, report: Report) -> Iterator[T]:
-    for n, item in enumerate(items):
+def _each(store: Store, total: int, stage: str, report: Report) -> Iterator[Document]:
+    for n, document in enumerate(store):
         if n % 1000 == 0:
             report(stage, n, total)
-        yield item  # type: ignore[misc]
+        yield document
     report(stage, total, total)
 
 

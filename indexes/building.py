@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .assemble import assemble
+from .dense import Dense
 from .encoders import MINILM, Encoder, EncoderInfo, load_encoder
 from .errors import EncoderError, StorageError
 from .manifest import Manifest, read_manifest
-from .mapping import Report, map_sources, silent
+from .mapping import Engine, Report, map_sources, silent
 from .shards import Shard, find_shard
 from .sources import find_sources
 from .storage import disk_errors, exclusive
@@ -36,20 +37,25 @@ def build(
     sources: Sequence[Path],
     *,
     encoder: str | Encoder = MINILM,
+    dense: Dense = Dense(),
     workers: int | None = None,
+    engine: Engine | None = None,
     report: Report = silent,
 ) -> BuildResult:
     """Make the index of these sources; shards and vectors that earlier runs left in the folder are used again.
 
+    engine: where files are parsed and embedded, if not in processes of this machine: `ray_mapping.on_ray(address)`.
+
     Raises:
-        SourceError, EncoderError, BusyIndexError, StorageError: their texts say what to do.
+        SourceError, EncoderError, BusyIndexError, StorageError, EngineError: their texts say what to do.
     """
     files = find_sources(sources)
+    dense.check()
     with disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
     with exclusive(directory), disk_errors(directory):
-        shards = map_sources(directory, files, encoder=encoder, workers=workers, report=report)
-        return _finish(directory, shards, shards, encoder, report)
+        shards = map_sources(directory, files, encoder=encoder, workers=workers, engine=engine, report=report)
+        return _finish(directory, shards, shards, encoder, report, dense)
 
 
 def update(
@@ -58,6 +64,7 @@ def update(
     *,
     encoder: str | Encoder | None = None,
     workers: int | None = None,
+    engine: Engine | None = None,
     report: Report = silent,
 ) -> BuildResult:
     """Apply later files to an existing index, in the order given; only texts that it has not seen are embedded.
@@ -66,22 +73,22 @@ def update(
 
     Raises:
         NotAnIndexError: there is nothing to update.
-        SourceError, EncoderError, BusyIndexError, StorageError: their texts say what to do.
+        SourceError, EncoderError, BusyIndexError, StorageError, EngineError: their texts say what to do.
     """
     read_manifest(directory)
     files = find_sources(sources)
     with exclusive(directory), disk_errors(directory):
         current = read_manifest(directory)
         loaded = open_encoder(current, directory, encoder)
-        shards = map_sources(
-            directory, files, encoder=loaded, name=current.encoder.name, workers=workers, report=report
-        )
+        name = current.encoder.name
+        shards = map_sources(directory, files, encoder=loaded, name=name, workers=workers, engine=engine, report=report)
         held = {s.shard for s in current.sources}
         fresh = [s for s in shards if s.key not in held]
         kept = [_held(directory, s.shard, s.name) for s in current.sources]
         if not fresh:
             return BuildResult(current, 0, 0, tuple(kept))
-        return _finish(directory, [*kept, *fresh], fresh, loaded, report)
+        dense = Dense.of(directory / "generations" / current.generation, current.faiss)
+        return _finish(directory, [*kept, *fresh], fresh, loaded, report, dense, base=current)
 
 
 def open_encoder(manifest: Manifest, directory: Path, encoder: str | Encoder | None = None) -> Encoder:
@@ -115,10 +122,17 @@ def _mismatch(directory: Path, want: str, have: str, name: str) -> str:
 
 
 def _finish(
-    directory: Path, shards: Sequence[Shard], mapped: Sequence[Shard], encoder: str | Encoder, report: Report
+    directory: Path,
+    shards: Sequence[Shard],
+    mapped: Sequence[Shard],
+    encoder: str | Encoder,
+    report: Report,
+    dense: Dense,
+    *,
+    base: Manifest | None = None,
 ) -> BuildResult:
     loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
-    manifest = assemble(directory, shards, encoder=loaded, report=report)
+    manifest = assemble(directory, shards, encoder=loaded, report=report, dense=dense, base=base)
     new = [s for s in mapped if s.fresh]
     reused = sum(s.meta["reused"] for s in new)
     return BuildResult(manifest, sum(s.meta["vectors"] for s in new) - reused, reused, tuple(shards))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .filters import Filter
     from .index import Hit
     from .manifest import Manifest
+    from .mapping import Engine
     from .progress import Progress
     from .web import Progress as Transfer
 
@@ -52,6 +53,13 @@ EncoderName = Annotated[
     typer.Option("--encoder", metavar="NAME", help="all-MiniLM-L6-v2, medcpt, a folder, or ORG/NAME[@REV]."),
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes to embed with; default: one per core.")]
+EngineName = Annotated[
+    Literal["local", "ray"], typer.Option("--engine", help="Embed in processes of this machine, or on Ray.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="A running Ray cluster, or auto; default: one started on this machine."),
+]
 Mode = Literal["hybrid", "dense", "lexical", "rrf"]
 ModeOption = Annotated[Mode, typer.Option(help="How to rank.")]
 Since = Annotated[int | None, typer.Option(metavar="YYYY", help="Only papers of this year or later.")]
@@ -72,16 +80,39 @@ def build(
     directory: Directory,
     sources: Sources,
     encoder: EncoderName = None,
+    factory: Annotated[
+        str | None,
+        typer.Option(metavar="STRING", help="FAISS factory, such as SQfp16 or IVF4096,SQ8; default: by size."),
+    ] = None,
+    recall: Annotated[
+        float, typer.Option(help="recall@10 to reach against brute force, where FAISS is approximate.")
+    ] = 0.98,
+    queries: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.jsonl", help='Real questions ({"question": …}) to tune with; default: titles.'),
+    ] = None,
     workers: Workers = None,
+    engine: EngineName = "local",
+    address: Address = None,
     as_json: AsJson = False,
 ) -> None:
     """Make an index of PubMed files. Stopped or killed, the same command goes on where it was."""
     from .building import build as run
+    from .dense import Dense
     from .encoders import MINILM
     from .progress import Progress
 
+    dense = Dense(factory, recall, queries)
     with Progress() as progress:
-        result = run(directory, sources, encoder=encoder or MINILM, workers=workers, report=progress)
+        result = run(
+            directory,
+            sources,
+            encoder=encoder or MINILM,
+            dense=dense,
+            workers=workers,
+            engine=_engine(engine, address),
+            report=progress,
+        )
     _report_build(directory, result, as_json)
 
 
@@ -91,6 +122,8 @@ def update(
     sources: Sources,
     encoder: EncoderName = None,
     workers: Workers = None,
+    engine: EngineName = "local",
+    address: Address = None,
     as_json: AsJson = False,
 ) -> None:
     """Apply later files: new papers, revisions, retractions, deletions. Unchanged texts are not embedded again."""
@@ -98,7 +131,9 @@ def update(
     from .progress import Progress
 
     with Progress() as progress:
-        result = run(directory, sources, encoder=encoder, workers=workers, report=progress)
+        result = run(
+            directory, sources, encoder=encoder, workers=workers, engine=_engine(engine, address), report=progress
+        )
     _report_build(directory, result, as_json)
 
 
@@ -117,8 +152,9 @@ def info(directory: Directory, as_json: AsJson = False) -> None:
         "PMID hash": manifest.pmid_sha256,
         "encoder": f"{encoder.name}, {encoder.dimension} dimensions, {encoder.pooling} pooling, "
         f"{encoder.max_tokens} tokens",
-        "FAISS": f"{faiss['factory']}, {faiss['metric']}, recall@10 {faiss['recall_at_10']:.3f} against brute force "
-        f"({faiss['recall_queries']} queries)",
+        "FAISS": f"{faiss['factory']}, {faiss['metric']}{_effort(faiss)}",
+        "recall@10": f"{_recall(faiss)} against brute force, {faiss['recall_queries']} queries: "
+        f"{faiss.get('recall_queries_from', 'titles')}",
         "size": f"{manifest.bytes / 1e6:,.1f} MB",
         "created": f"{manifest.created}, generation {manifest.generation}",
         "merged": f"{manifest.superseded:,} records superseded by a newer version, {manifest.deleted:,} deleted",
@@ -208,6 +244,31 @@ def evaluate(
         print(f"{name:<14} {value:.4f}" if isinstance(value, float) else f"{name:<14} {value}")
 
 
+@app.command(epilog="Example: clinrag index plan --documents 38000000 --source baseline/pubmed26n0001.xml.gz")
+def plan(
+    documents: Annotated[int, typer.Option(min=1, help="How many the index shall have; PubMed has 38000000.")],
+    source: Annotated[list[Path] | None, typer.Option(help="What to measure on; default: the bundled sample.")] = None,
+    encoder: EncoderName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure this machine for half a minute, and say what an index of that size costs: hours, bytes, memory."""
+    from importlib.resources import files
+
+    from .encoders import MINILM
+    from .planning import as_text
+    from .planning import plan as run
+    from .progress import Progress
+    from .rates import measure_rates
+
+    sources = source or [Path(str(files("indexes.sample") / "pubmed"))]
+    with Progress() as progress:
+        planned = run(documents, measure_rates(sources, encoder=encoder or MINILM, report=progress))
+    if as_json:
+        _print_json(planned.to_dict())
+    else:
+        print(as_text(planned))
+
+
 @app.command(epilog="Example: clinrag index download baseline/ --baseline --files 2")
 def download(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for the files.", show_default=False)],
@@ -244,6 +305,16 @@ def fetch(
     if done.missing:
         print(f"{done.missing:,} that the search counted did not come", file=sys.stderr)
     print(f"next: clinrag index build DIR {out}")
+
+
+def _engine(name: str, address: str | None) -> Engine | None:
+    if name == "ray":
+        from .ray_mapping import on_ray
+
+        return on_ray(address)
+    if address is not None:
+        raise typer.BadParameter(f"{address} is a Ray cluster: add --engine ray", param_hint="--address")
+    return None
 
 
 def _report_transfer(progress: Progress, now: Transfer) -> None:
@@ -309,6 +380,17 @@ def _manifest_json(manifest: Manifest) -> dict[str, Any]:
     return {key: record[key] for key in ("format", *[k for k in record if k != "format"])}
 
 
+def _recall(faiss: dict[str, Any]) -> str:
+    interval = faiss.get("recall_interval")  # format 1 has none
+    return f"{faiss['recall_at_10']:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
+
+
+def _effort(faiss: dict[str, Any]) -> str:
+    if not faiss.get("nprobe"):
+        return ""
+    return f", {faiss['nprobe']} lists visited, {faiss['refine'] + 10} candidates compared exactly"
+
+
 def _report_build(directory: Path, result: BuildResult, as_json: bool) -> None:
     manifest = result.manifest
     problems = [(s, p) for s in result.shards for p in s.meta["problems"]]
@@ -319,7 +401,10 @@ def _report_build(directory: Path, result: BuildResult, as_json: bool) -> None:
         print(f"{manifest.documents:,} documents in {directory} ({manifest.retracted:,} retracted)")
         print(f"embedded {result.embedded:,}, reused {result.reused:,}; ", end="")
         print(f"{manifest.superseded:,} superseded by a newer version, {manifest.deleted:,} deleted")
-        print(f"recall@10 against brute force {manifest.faiss['recall_at_10']:.3f}; {manifest.bytes / 1e6:,.1f} MB")
+        print(f"recall@10 against brute force {_recall(manifest.faiss)}; {manifest.bytes / 1e6:,.1f} MB")
+    target = manifest.faiss["recall_target"]
+    if manifest.faiss["recall_at_10"] < target:
+        print(f"clinrag: recall@10 is below the {target} asked for; another --factory may reach it", file=sys.stderr)
     skipped: dict[str, int] = {}
     for source in manifest.sources:
         for reason, count in source.skipped.items():

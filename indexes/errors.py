@@ -33,3 +33,7 @@ class StorageError(IndexesError):
 
 class NetworkError(IndexesError):
     """A server that cannot be reached, refuses, or keeps sending something wrong."""
+
+
+class EngineError(IndexesError):
+    """A distributed engine that is not installed, cannot be reached, or whose workers keep dying."""

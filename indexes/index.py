@@ -12,15 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .building import open_encoder
+from .columns import Columns
 from .document import Document
 from .encoders import Encoder
 from .errors import CorruptIndexError, IndexesError
+from .factories import gpus
 from .filters import Filter
 from .fusion import CANDIDATES, Scores, convex, reciprocal_rank
 from .lexical import LexicalIndex
 from .manifest import Manifest, read_manifest
-from .store import Columns, Store
-from .vectors import DenseIndex
+from .store import Store
+from .vectors import DenseIndex, Effort, Slice
 
 Mode = Literal["hybrid", "dense", "lexical", "rrf"]
 MODES: tuple[str, ...] = get_args(Mode)
@@ -49,15 +51,20 @@ class Hit:
 class Index:
     """An index directory, opened for reading at its current generation; later updates do not disturb it.
 
-    The encoder is loaded at the first search that needs it.
+    The encoder is loaded at the first search that needs it. `gpu` searches FAISS on the first GPU.
     """
 
-    def __init__(self, directory: Path, *, encoder: str | Encoder | None = None):
+    def __init__(self, directory: Path, *, encoder: str | Encoder | None = None, gpu: bool = False):
         self.directory = directory
         self._encoder: Encoder | None = None
         self._asked = encoder
         self._last_query: tuple[str, NDArray[np.float32]] | None = None
-        self.manifest, self._store, self._columns, self._lexical, self._dense = _open_generation(directory)
+        self._last_filter: tuple[Filter, Slice | None] | None = None
+        if gpu and not gpus():
+            raise IndexesError(
+                "FAISS sees no GPU here: install clinrag[gpu] on a machine with one, or search on the CPU"
+            )
+        self.manifest, self._store, self._columns, self._lexical, self._dense = _open_generation(directory, gpu)
         if encoder is not None:  # a wrong one is an error at once, not at the first search
             self._encoder = open_encoder(self.manifest, directory, encoder)
 
@@ -80,6 +87,11 @@ class Index:
         if self._encoder is None:
             self._encoder = open_encoder(self.manifest, self.directory, self._asked)
         return self._encoder
+
+    @property
+    def pmids(self) -> NDArray[np.int64]:
+        """Every PMID, rising."""
+        return np.asarray(self._columns.pmids, dtype=np.int64)
 
     @property
     def publication_types(self) -> list[str]:
@@ -142,7 +154,7 @@ class Index:
         vector: NDArray[np.float32],
         k: int,
         where: Filter,
-        allowed: NDArray[np.int64] | None,
+        allowed: Slice | None,
         mode: Mode,
     ) -> Ranking:
         """Rank the best of both searches by both scores; each candidate gets the score it lacks computed."""
@@ -163,25 +175,27 @@ class Index:
         order = np.argsort(-fused, kind="stable")[:k]
         return fused[order], pmids[order]
 
-    def _nearest(self, vector: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None) -> Ranking:
-        if allowed is not None and not len(allowed):
-            return np.zeros(0, np.float32), np.zeros(0, np.int64)
-        scores, pmids = self._dense.search(vector, min(k, len(self)), allowed=allowed)
+    def _nearest(self, vector: NDArray[np.float32], k: int, allowed: Slice | None) -> Ranking:
+        scores, pmids = self._dense.search(vector, min(k, len(self)), among=allowed)
         real = pmids[0] >= 0
-        order = np.lexsort((pmids[0][real], -scores[0][real]))
-        return scores[0][real][order], pmids[0][real][order]
+        return scores[0][real], pmids[0][real]
 
-    def _allowed(self, where: Filter) -> NDArray[np.int64] | None:
-        mask = self._columns.mask(where)
-        return None if mask is None or mask.all() else np.ascontiguousarray(self._columns.pmids[mask])
+    def _allowed(self, where: Filter) -> Slice | None:
+        """Return what a filter admits, None for all; the last is kept, because most searches share one filter."""
+        last = self._last_filter
+        if last is None or last[0] != where:
+            mask = self._columns.mask(where)
+            last = self._last_filter = (where, None if mask is None or mask.all() else Slice.of(mask))
+        return last[1]
 
 
-def _open_generation(directory: Path) -> tuple[Manifest, Store, Columns, LexicalIndex, DenseIndex]:
+def _open_generation(directory: Path, gpu: bool) -> tuple[Manifest, Store, Columns, LexicalIndex, DenseIndex]:
     for attempt in range(3):
         manifest = read_manifest(directory)
         folder = directory / "generations" / manifest.generation
         try:
-            dense = DenseIndex(folder / "vectors.faiss")
+            effort = Effort(manifest.faiss.get("nprobe", 0), manifest.faiss.get("refine", 0))
+            dense = DenseIndex(folder, effort=effort, gpu=gpu)
             return (
                 manifest,
                 Store(folder / "documents.sqlite"),

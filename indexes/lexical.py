@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from tantivy import FieldType, Occur, Query, Tokenizer
 from tantivy import Filter as TokenFilter
 
-from .document import STATUSES, Document
+from .document import STATUSES, Document, Status
 from .filters import Filter
 
 ANALYSER = "clinrag"
@@ -50,9 +51,33 @@ def _schema() -> tantivy.Schema:
 def write_lexical(folder: Path, documents: Iterable[Document]) -> None:
     """Build the index; documents must come by rising PMID, so that equal builds give equal indexes."""
     folder.mkdir(parents=True)
-    index = tantivy.Index(_schema(), path=str(folder))
+    _add(tantivy.Index(_schema(), path=str(folder)), documents)
+
+
+def grow_lexical(old: Path, folder: Path, *, drop: NDArray[np.int64], documents: Iterable[Document]) -> None:
+    """Make an index of another one without the PMIDs to drop and with the documents.
+
+    Segments never change once written, so that they are linked, not copied. Scores count dropped documents in
+    the frequencies of their terms until the next `write_lexical`.
+    """
+    folder.mkdir(parents=True)
+    for path in old.iterdir():
+        if path.suffix in (".json", ".lock"):  # these are rewritten
+            shutil.copy2(path, folder / path.name)
+        else:
+            _link(path, folder / path.name)
+    index = tantivy.Index.open(str(folder))
+    dropped = [
+        Query.term_set_query(index.schema, "pmid", drop[i : i + 1000].tolist()) for i in range(0, len(drop), 1000)
+    ]
+    _add(index, documents, dropped)
+
+
+def _add(index: tantivy.Index, documents: Iterable[Document], dropped: Iterable[Query] = ()) -> None:
     index.register_tokenizer(ANALYSER, analyser())
     writer = index.writer(WRITER_HEAP, num_threads=1)
+    for query in dropped:
+        writer.delete_documents_by_query(query)
     for document in documents:
         record = tantivy.Document()  # its constructor would take whole numbers for signed ones
         record.add_unsigned("pmid", int(document.pmid))
@@ -64,6 +89,13 @@ def write_lexical(folder: Path, documents: Iterable[Document]) -> None:
         writer.add_document(record)
     writer.commit()
     writer.wait_merging_threads()
+
+
+def _link(path: Path, other: Path) -> None:
+    try:
+        other.hardlink_to(path)
+    except OSError:  # a file system without hard links: the same result, slower
+        shutil.copy2(path, other)
 
 
 class LexicalIndex:
@@ -141,8 +173,7 @@ class LexicalIndex:
             )
             clauses.append(_silently(years))
         if set(where.statuses) != set(STATUSES):
-            codes = [STATUSES.index(s) for s in where.statuses]
-            clauses.append(_silently(Query.term_set_query(self._schema, "status", codes)))
+            clauses.append(self._status(where))
         if where.publication_types:
             names: list[Any] = [t.lower() for t in where.publication_types]
             clauses.append(_silently(Query.term_set_query(self._schema, "type", names)))
@@ -150,6 +181,13 @@ class LexicalIndex:
             pmids = [int(p) for p in where.exclude]
             clauses.append((Occur.MustNot, Query.term_set_query(self._schema, "pmid", pmids)))
         return clauses
+
+    def _status(self, where: Filter) -> tuple[Occur, Query]:
+        """Name the statuses that few papers have: going through a million sound ones takes milliseconds."""
+        sound = Status.OK in where.statuses
+        codes = [code for code, status in enumerate(STATUSES) if (status in where.statuses) != sound]
+        query = Query.term_set_query(self._schema, "status", codes)
+        return (Occur.MustNot, query) if sound else _silently(query)
 
 
 def _silently(condition: Query) -> tuple[Occur, Query]:

@@ -15,7 +15,7 @@ from .encoders import EncoderInfo
 from .errors import CorruptIndexError, NotAnIndexError
 from .storage import write_atomically
 
-FORMAT = 1
+FORMAT = 2  # 1: FAISS with a map of PMIDs, notices inside the papers; still read, and rewritten by an update
 NAME = "manifest.json"
 
 
@@ -36,7 +36,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A generation of an index. `faiss` holds factory, metric, recall_at_10 and the number of queries behind it."""
+    """A generation of an index.
+
+    `faiss` holds the factory, the metric, recall_at_10 with its interval, the number of queries behind it and where
+    they come from, and how hard searches look (`nprobe`, `refine`). `changed` counts the PMIDs that updates have
+    replaced or removed since all parts were last made from scratch.
+    """
 
     generation: str
     created: str
@@ -50,6 +55,7 @@ class Manifest:
     deleted: int
     bytes: int
     files: dict[str, str]
+    changed: int = 0
     format: int = FORMAT
 
     def write(self, directory: Path) -> None:

@@ -35,6 +35,22 @@ def silent(stage: str, done: int, total: int) -> None:
     """Report nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class MapJob:
+    """Files with their sha256 that have no shard yet, and what a worker needs to make one."""
+
+    directory: Path
+    files: dict[Path, str]
+    encoder: str
+    fingerprint: str
+    workers: int | None
+    report: Report
+
+
+Engine = Callable[[MapJob], None]
+"""Makes a job's shards elsewhere than in processes of this machine; `ray_mapping.on_ray` returns one."""
+
+
 def map_sources(
     directory: Path,
     files: Sequence[Path],
@@ -42,6 +58,7 @@ def map_sources(
     encoder: str | Encoder,
     name: str | None = None,
     workers: int | None = None,
+    engine: Engine | None = None,
     report: Report = silent,
 ) -> list[Shard]:
     """Return one shard per distinct file content, in the order of the files (of equal files, the last).
@@ -59,7 +76,13 @@ def map_sources(
     tally = Tally(report, {str(p): p.stat().st_size for p in pending})
     count = min(workers or os.cpu_count() or 1, len(pending))
     worth_it = sum(tally.sizes.values()) > POOL_FROM or workers
-    if name is not None and count > 1 and worth_it and not has_gpu():
+    if engine is not None:
+        if pending:
+            files_left = {path.resolve(): digests[path] for path in pending}
+            known = name or loaded.info.name
+            known = str(Path(known).resolve()) if Path(known).is_dir() else known
+            engine(MapJob(directory.resolve(), files_left, known, loaded.info.fingerprint, workers, report))
+    elif name is not None and count > 1 and worth_it and not has_gpu():
         _map_in_pool(directory, pending, digests, name, count, tally)
     else:
         reuse = EarlierVectors.open(directory, loaded)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -48,12 +49,16 @@ class Shard:
 
     def records(self) -> Iterator[tuple[Document | Deletion, int]]:
         """Yield each record with its row in `vectors`, −1 where it has none."""
+        return ((record, row) for _, record, row in self.lines())
+
+    def lines(self) -> Iterator[tuple[bytes, Document | Deletion, int]]:
+        """Yield each record as it is written in the file (JSON), read, and with its row in `vectors`, as `records`."""
         row = 0
         with (self.path / "documents.ndjson").open("rb") as stream:
             for line in stream:
                 record = parse_record(line)
                 searchable = isinstance(record, Document) and bool(record.sections)
-                yield record, row if searchable else -1
+                yield line.rstrip(), record, row if searchable else -1
                 row += searchable
 
     def vectors(self) -> NDArray[np.float16]:
@@ -119,8 +124,8 @@ def make_shard(
     key = shard_key(sha256, encoder.info.fingerprint)
     if found := find_shard(shards, key):
         return found
-    work = shards / f"{key}.{os.getpid()}.partial"
-    shutil.rmtree(work, ignore_errors=True)
+    # The random part keeps apart what two nodes, or one tried again, leave behind under the same process number.
+    work = shards / f"{key}.{os.getpid()}.{secrets.token_hex(4)}.partial"
     work.mkdir(parents=True)
     try:
         report = SourceReport()

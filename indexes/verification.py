@@ -8,14 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from .columns import Columns
 from .errors import CorruptIndexError
 from .lexical import LexicalIndex
-from .manifest import pmid_sha256, read_manifest
+from .manifest import Manifest, pmid_sha256, read_manifest
 from .mapping import Report, silent
+from .origins import Origins
 from .shards import find_shard
 from .storage import sha256_file
-from .store import Columns, Store
-from .vectors import DenseIndex
+from .store import Store
+from .vectors import DenseIndex, open_rows
 
 
 def verify(directory: Path, *, report: Report = silent) -> list[str]:
@@ -48,14 +50,14 @@ def verify(directory: Path, *, report: Report = silent) -> list[str]:
             shard.check()
         except CorruptIndexError as error:
             problems.append(str(error))
-    return problems + ([] if problems else _disagreements(folder, manifest.pmid_sha256))
+    return problems or _disagreements(folder, manifest.pmid_sha256) or _foreign_vectors(directory, manifest)
 
 
 def _disagreements(folder: Path, expected: str) -> list[str]:
     """Compare the PMIDs of all four parts; only worth reading where every file is as it was written."""
 
     def documents() -> list[int]:
-        store = Store(folder / "documents.sqlite")
+        store = Store(folder / "documents.sqlite", mapped=False)
         if damage := store.damage():
             raise sqlite3.DatabaseError(damage)
         return [pmid for pmid, _, _ in store.origins()]
@@ -64,7 +66,7 @@ def _disagreements(folder: Path, expected: str) -> list[str]:
         "documents": documents,
         "filters": lambda: Columns(folder).pmids,
         "BM25": lambda: LexicalIndex(folder / "lexical").pmids(),
-        "FAISS": lambda: DenseIndex(folder / "vectors.faiss").pmids,
+        "FAISS": lambda: DenseIndex(folder).held(),
     }
     problems = []
     for name, read in parts.items():
@@ -76,3 +78,20 @@ def _disagreements(folder: Path, expected: str) -> list[str]:
         if pmid_sha256(pmids) != expected:
             problems.append(f"{name} holds {len(pmids)} PMIDs that are not those of the manifest")
     return problems
+
+
+def _foreign_vectors(directory: Path, manifest: Manifest) -> list[str]:
+    """Compare every vector with the one its shard holds for that PMID; format 1 has none beside FAISS's."""
+    folder = directory / "generations" / manifest.generation
+    if not (folder / "vectors.f16").is_file():
+        return []
+    shards = [s for source in manifest.sources if (s := find_shard(directory / "shards", source.shard))]
+    store = Store(folder / "documents.sqlite", mapped=False)
+    origins = Origins.read(store)
+    store.close()
+    rows = open_rows(folder, manifest.encoder.dimension)
+    wrong = start = 0
+    for block in origins.vectors(shards):
+        wrong += int(np.any(rows[start : start + len(block)] != block, axis=1).sum())
+        start += len(block)
+    return [f"{folder / 'vectors.f16'} holds other vectors than the shards for {wrong} documents"] if wrong else []

@@ -7,9 +7,12 @@ from typing import Any, Literal
 
 from indexes.document import Notice
 
+from .flags import FLAGS, Flag
 from .instructions import blanked, left_out
 from .sentences import Span
 
+# What each sentence must pass, in the order that is shown.
+CHECKS = ("cited", "citations_in_context", "quotes_verbatim", "numbers", "not_retracted", "direction")
 DISCLAIMER = "Research software, not medical advice."
 
 
@@ -66,7 +69,9 @@ class Evidence:
 class Checks:
     """What code found out about a sentence. All must hold for it to be shown as verified.
 
-    `numbers` holds if each number in the sentence, with its unit, stands in a cited abstract.
+    `numbers` holds if each number in the sentence, with its unit, stands in a cited abstract or follows from it;
+    `direction` if the sentence does not say the opposite of its source. `flags` are all findings, notes too, with
+    their places in the sentence.
     """
 
     cited: bool
@@ -74,11 +79,18 @@ class Checks:
     quotes_verbatim: bool
     numbers: bool
     not_retracted: bool
+    direction: bool = True
     problems: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
 
     @property
     def passed(self) -> bool:
-        return self.cited and self.citations_in_context and self.quotes_verbatim and self.numbers and self.not_retracted
+        return all(getattr(self, name) for name in CHECKS)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of a sentence that passed: findings that are no errors."""
+        return tuple(f"{FLAGS[f.kind].words} ({f.why})" for f in self.flags if f.severity != "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,5 +209,11 @@ class Answer:
 
 def _sentence(sentence: Sentence) -> dict[str, Any]:
     record = asdict(sentence)
-    record["checks"]["passed"] = sentence.checks.passed
+    record["checks"] = checks_record(sentence.checks)
     return record
+
+
+def checks_record(checks: Checks) -> dict[str, Any]:
+    """Return the checks as JSON has them: with `passed`, and each flag's severity and words."""
+    flags = [{**asdict(f), "severity": f.severity, "words": FLAGS[f.kind].words} for f in checks.flags]
+    return {**asdict(checks), "flags": flags, "passed": checks.passed}

@@ -205,6 +205,7 @@ def answer_text(answer: Answer, *, nearest: int = 3) -> str:
     else:
         for sentence in answer.sentences:
             lines += _wrap(sentence.text + "".join(f" [{p}]" for p in sentence.citations))
+            lines += [f"  {line}" for note in sentence.checks.notes for line in _wrap(note)]
         cited = {p for s in answer.sentences for p in s.citations}
         lines += ["", "Sources:", *(_source(e) for e in answer.evidence if e.pmid in cited)]
         quotes = sum(len(s.quotes) for s in answer.sentences)

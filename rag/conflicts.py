@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
-from indexes.lexical import STOP_WORDS, analyser
-
+from .aligning import content_words
 from .answer import Conflict, Evidence, Quote, Sentence
 from .extractive import rank_sentences
 from .sentences import split_sentences
@@ -82,9 +80,9 @@ def find_conflicts(
     sound = [e for e in evidence if e.status != "retracted"]
     best = max((e.match for e in sound), default=0.0)
     used = [e for e in sound if e.pmid in quoted or e.match >= PARTNER * best]
-    asked = _terms(question)
+    asked = content_words(question)
     said = [
-        (says, kind, asked & _terms(says.text))
+        (says, kind, asked & content_words(says.text))
         for e in used
         if (says := _says(question, e, quoted.get(e.pmid))) and (kind := finding(says.text))
     ]
@@ -98,15 +96,6 @@ def find_conflicts(
         and len(its & others) >= SHARED
     ]
     return tuple(pairs[:limit])
-
-
-def _terms(text: str) -> set[str]:
-    return {word for word in _analyser().analyze(text) if word not in STOP_WORDS and len(word) > 1}
-
-
-@cache
-def _analyser() -> Any:
-    return analyser()
 
 
 def _says(question: str, paper: Evidence, quoted: Quote | None) -> Quote | None:

@@ -96,6 +96,9 @@ def load_tuned(folder: Path, precision: Precision) -> Loaded:
 def _base_of(adapter: Path) -> Weights:
     import orjson
 
+    from finetuned.errors import FinetunedError
+    from finetuned.training.weights import pinned_base
+
     try:
         config = orjson.loads((adapter / "adapter_config.json").read_bytes())
         base, revision = str(config["base_model_name_or_path"]), config.get("revision")
@@ -103,6 +106,12 @@ def _base_of(adapter: Path) -> Weights:
         raise ModelError(
             f"{adapter / 'adapter_config.json'} names no base model ({error}); save the adapter again"
         ) from error
+    try:
+        pinned = pinned_base(adapter)  # trained here: the base's weights must be the very ones
+    except FinetunedError as error:
+        raise ModelError(str(error)) from error
+    if pinned is not None:
+        return Weights(str(pinned), adapter=adapter.resolve())
     return Weights(str(Path(base).resolve()) if Path(base).is_dir() else base, revision, adapter=adapter.resolve())
 
 

@@ -14,32 +14,36 @@ _SAME = str.maketrans(
 )
 _ELLIPSIS = re.compile(r"\s*(?:\[\s*(?:\.\.\.|…)\s*\]|\.\.\.|…)\s*")
 
+_RUN = re.compile(r"([!-~]+)|.", re.DOTALL)
 
-@lru_cache(maxsize=64)  # one answer's checks read the same few abstracts again and again
+
+@lru_cache(maxsize=256)  # one answer's checks read the same few abstracts again and again
 def normalise(text: str) -> tuple[str, tuple[int, ...]]:
     """Return the text in comparable form and, for each of its characters, the position it came from.
 
     NFKC (Unicode Annex 15), one kind of dash, apostrophe and quotation mark, a middle dot as a decimal
     point, runs of white space as one blank, soft hyphens dropped. Letters keep their case.
     """
-    characters: list[str] = []
+    pieces: list[str] = []
     origins: list[int] = []
-    for position, character in enumerate(text.translate(_SAME)):
-        if character == "\u00ad":
+    blank = True  # the last character is white space, or there is none yet: none is put after it
+    for run in _RUN.finditer(text.translate(_SAME)):
+        start, end = run.span()
+        if run[1]:  # most characters of most texts
+            pieces.append(run[1])
+            origins.extend(range(start, end))
+            blank = False
             continue
-        if character.isascii() and not character.isspace():  # most characters of most texts
-            characters.append(character)
-            origins.append(position)
-            continue
-        for part in unicodedata.normalize("NFKC", character).translate(_SAME):
-            if part.isspace():
-                if characters and characters[-1] != " ":
-                    characters.append(" ")
-                    origins.append(position)
-            else:
-                characters.append(part)
-                origins.append(position)
-    return "".join(characters), tuple(origins)
+        for part in "" if run[0] == "\u00ad" else unicodedata.normalize("NFKC", run[0]).translate(_SAME):
+            if not part.isspace():
+                pieces.append(part)
+                origins.append(start)
+                blank = False
+            elif not blank:
+                pieces.append(" ")
+                origins.append(start)
+                blank = True
+    return "".join(pieces), tuple(origins)
 
 
 def find_quote(quote: str, text: str) -> tuple[int, int] | None:

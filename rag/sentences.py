@@ -21,6 +21,11 @@ ABBREVIATIONS = frozenset(
 )
 # The end mark, closing quotes or brackets, then white space and something that can begin a sentence.
 _END = re.compile(r"([.!?])[\"'’”)\]]*\s+(?=[\"'“‘(\[]*[A-Z0-9À-ÞΑ-Ω<>≥≤±~])")
+# A result's figures after a full stop go on with the sentence: "p < 0.05. HR 0.8 (95% CI 0.7–0.9)".
+_FIGURES = re.compile(
+    r"(?:(?:a?HR|a?OR|a?RR|IRR|SMD|WMD|MD|NNT|AUC|ICC|(?:\d+ ?% ?)?CI|(?:Hazard|Odds|Risk|Rate) ratio)"
+    r"\s*(?:of|was)?\s*[=<>≤≥:,]?|[Pp]\s*[=<>≤≥]|n\s*=)\s*[-−]?\.?\d"
+)
 _LABEL = re.compile(r"[A-Z][A-Z &/,()-]{2,80}: ")
 _LAST_WORD = re.compile(r"([\w.]+)$")
 
@@ -43,7 +48,12 @@ def split_sentences(text: str) -> list[Span]:
 
 
 def _split_line(text: str, start: int, end: int) -> list[Span]:
-    cuts = [m.end() for m in _END.finditer(text, start, end) if not _is_abbreviation(text[start : m.start(1)], m[1])]
+    cuts = [
+        m.end()
+        for m in _END.finditer(text, start, end)
+        if not _FIGURES.match(text, m.end())
+        and not _is_abbreviation(text[max(start, m.start(1) - 40) : m.start(1)], m[1])
+    ]
     spans = []
     for begin, stop in zip([start, *cuts], [*cuts, end], strict=True):
         piece = text[begin:stop]

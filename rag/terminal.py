@@ -29,6 +29,8 @@ def show_sentence(console: Console, sentence: Sentence, evidence: Sequence[Evide
     number = {e.pmid: n for n, e in enumerate(evidence, 1)}
     if sentence.checks.passed:
         console.print(plain(sentence.text), *(_mark(number[p], p) for p in sentence.citations))
+        for note in sentence.checks.notes:
+            console.print(Padding(plain(note, "yellow"), (0, 0, 0, 2), expand=False))
         return
     line = Text.assemble(("Struck: ", "red"), plain(sentence.text, "strike dim"))
     console.print(line)

@@ -1,30 +1,26 @@
-"""Throughput of local models against what others would use. Run by hand: python tests/bench_rag_generation.py
+"""Throughput of local models against what others would use.
 
-Prints name, ours, peer, unit, ratio. The model has SmolLM2-135M's shape and random weights; every answer is run to its
-full length, in the same precision, on the same threads. Runs alternate, and the best of each is taken, because other
-work on the machine can only slow one down. Peers that are not installed are left out and named:
-langchain-huggingface, lm-eval.
+The model has SmolLM2-135M's shape and random weights; every answer is run to its full length, in the same precision,
+on the same threads.
 """
 
 from __future__ import annotations
 
-import argparse
 import functools
 import logging
+import os
 import random
 import sys
 import tempfile
-import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from langchain_core.messages import HumanMessage, SystemMessage
+from measuring import alternate, more, skipped
 from tiny_model import make_model
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from rag.hf import LocalChat
 from rag.hf_batching import shared_prefix
@@ -39,72 +35,59 @@ SMOLLM2_135M = {
     "initializer_range": 0.04, "max_position_embeddings": 2048,
 }  # fmt: skip
 WORDS = "aspirin lowers the risk of stroke in adults with atrial fibrillation and no bleeding was seen".split()
+PROMPTS, NEW = 16, 24  # prompts, and tokens of an answer
+BATCH = 8  # rows of a batch, ours and the peers'
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--prompts", type=int, default=16)
-    parser.add_argument("--words", type=int, nargs=2, default=(10, 150), help="of a prompt, from and to")
-    parser.add_argument("--new", type=int, default=24, help="tokens an answer")
-    parser.add_argument("--rows", type=int, default=8, help="rows of a batch, ours and the pipeline's")
-    parser.add_argument("--nothing-shared", action="store_true", help="prompts without the assistant's instructions")
-    parser.add_argument("--only", choices=["generation", "choices"])
-    parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+def rows(runs: int = 2) -> Iterator[dict[str, Any]]:
+    """Yield tokens and choices a second."""
+    torch.set_num_threads(os.cpu_count() or 1)
     warnings.simplefilter("ignore")
     logging.getLogger("transformers").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
-        chat = load_llm(f"hf:{make_model(Path(folder), **SMOLLM2_135M)}?rows={arguments.rows}")
+        chat = load_llm(f"hf:{make_model(Path(folder), **SMOLLM2_135M)}?rows={BATCH}")
         assert isinstance(chat, LocalChat)
-        chat.max_new_tokens = arguments.new
+        chat.max_new_tokens = NEW
         chat.loaded.model.generation_config.eos_token_id = None  # every answer to its full length
         chat.loaded.tokenizer.eos_token = None
-        if arguments.only != "choices":
-            bench_generation(chat, arguments)
-        if arguments.only != "generation":
-            bench_choices(chat, Path(folder), arguments)
+        yield from generation(chat, runs)
+        yield from choices(chat, Path(folder), runs)
 
 
-def bench_generation(chat: LocalChat, arguments: argparse.Namespace) -> None:
+def generation(chat: LocalChat, runs: int) -> Iterator[dict[str, Any]]:
     """Compare generated tokens a second on the assistant's instructions followed by texts of different lengths."""
     from transformers import pipeline
 
     draw = random.Random(0)
-    beginning = [] if arguments.nothing_shared else [SystemMessage(INSTRUCTIONS)]
     prompts = [
-        [*beginning, HumanMessage(" ".join(draw.choices(WORDS, k=draw.randint(*arguments.words))))]
-        for _ in range(arguments.prompts)
+        [SystemMessage(INSTRUCTIONS), HumanMessage(" ".join(draw.choices(WORDS, k=draw.randint(10, 150))))]
+        for _ in range(PROMPTS)
     ]
     texts = [chat.template.render(p).text for p in prompts]
     encoded = [chat.encode(p) for p in prompts]
     lengths = sorted(map(len, encoded))
-    print(
-        f"{len(prompts)} prompts of {lengths[0]} to {lengths[-1]} tokens, {shared_prefix(encoded)} of them shared; "
-        f"{arguments.new} tokens an answer; {arguments.rows} rows a batch; {arguments.threads} threads"
-    )
+    what = f"{PROMPTS} prompts of {lengths[0]} to {lengths[-1]} tokens, {shared_prefix(encoded)} of them shared"
     model, tokenizer = chat.loaded.model, chat.loaded.tokenizer
     tokenizer.padding_side = "left"
-    settings = {"max_new_tokens": arguments.new, "do_sample": False, "return_full_text": False}
+    settings = {"max_new_tokens": NEW, "do_sample": False, "return_full_text": False}
     pipe = pipeline("text-generation", model=model, tokenizer=tokenizer, add_special_tokens=False)
-    runs: dict[str, Callable[[], Any]] = {
+    sides: dict[str, Callable[[], Any]] = {
         "ours": lambda: chat.batch(prompts),
-        "pipeline, batched": lambda: pipe(texts, batch_size=arguments.rows, **settings),
+        "transformers' pipeline, batched": lambda: pipe(texts, batch_size=BATCH, **settings),
     }
+    langchain_name = "LangChain's HuggingFacePipeline, loop"
     try:
         from langchain_huggingface import HuggingFacePipeline
 
         # Settings given to its constructor are not used by invoke(): it would write the pipeline's 256 tokens.
         langchain = HuggingFacePipeline(pipeline=pipe).bind(pipeline_kwargs=settings)
-        runs["HuggingFacePipeline, loop"] = lambda: [langchain.invoke(text) for text in texts]
+        sides[langchain_name] = lambda: [langchain.invoke(text) for text in texts]
     except ImportError as error:
-        print(f"left out: HuggingFacePipeline ({error})", file=sys.stderr)
-    tokens = arguments.prompts * arguments.new
-    counted = {name: functools.partial(checked, model, run, tokens) for name, run in runs.items()}
-    best = {name: tokens / seconds for name, seconds in alternate(counted, arguments.repeats).items()}
-    for name in runs.keys() - {"ours"}:
-        report(f"generation vs {name}", best["ours"], best[name], "tokens/s")
+        yield skipped(f"generation against {langchain_name}", error)
+    tokens = PROMPTS * NEW
+    best = alternate({name: functools.partial(checked, model, run, tokens) for name, run in sides.items()}, runs)
+    for name in sides.keys() - {"ours"}:
+        yield more(f"generation, {what}, against {name}", tokens / best["ours"], tokens / best[name], "tokens/s", runs)
 
 
 def checked(model: Any, run: Callable[[], Any], tokens: int) -> None:
@@ -126,13 +109,14 @@ def checked(model: Any, run: Callable[[], Any], tokens: int) -> None:
     assert written == tokens, f"{written} tokens were written instead of {tokens}"
 
 
-def bench_choices(chat: LocalChat, folder: Path, arguments: argparse.Namespace) -> None:
+def choices(chat: LocalChat, folder: Path, runs: int) -> Iterator[dict[str, Any]]:
     """Compare scored choices a second: questions with four choices of a word or two, and shared instructions."""
+    name = "log-likelihoods of choices against lm-evaluation-harness"
     try:
         from lm_eval.api.instance import Instance
         from lm_eval.models.huggingface import HFLM
     except ImportError as error:
-        print(f"left out: lm-evaluation-harness ({error})", file=sys.stderr)
+        yield skipped(name, error)
         return
     draw = random.Random(1)
     asked = [
@@ -140,10 +124,10 @@ def bench_choices(chat: LocalChat, folder: Path, arguments: argparse.Namespace) 
             f"{INSTRUCTIONS}\n{' '.join(draw.choices(WORDS, k=draw.randint(10, 60)))}\nAnswer:",
             [" " + " ".join(draw.choices(WORDS, k=draw.randint(1, 2))) for _ in range(4)],
         )
-        for _ in range(arguments.prompts)
+        for _ in range(PROMPTS)
     ]
     pairs = [(prompt, choice) for prompt, choices in asked for choice in choices]
-    peer = HFLM(pretrained=str(folder), device="cpu", dtype="float32", batch_size=arguments.rows)
+    peer = HFLM(pretrained=str(folder), device="cpu", dtype="float32", batch_size=BATCH)
     instances = [Instance("loglikelihood", {}, pair, n) for n, pair in enumerate(pairs)]
     kept: dict[str, list[float]] = {}
 
@@ -153,27 +137,7 @@ def bench_choices(chat: LocalChat, folder: Path, arguments: argparse.Namespace) 
     def theirs() -> None:
         kept["theirs"] = [value for value, _ in peer.loglikelihood(instances, disable_tqdm=True)]
 
-    best = alternate({"ours": ours, "theirs": theirs}, arguments.repeats)
-    report("choices vs lm-evaluation-harness", len(pairs) / best["ours"], len(pairs) / best["theirs"], "choices/s")
+    best = alternate({"ours": ours, "theirs": theirs}, runs)
     difference = max(abs(a - b) for a, b in zip(kept["ours"], kept["theirs"], strict=True))
-    print(f"largest difference of {len(pairs)} log-likelihoods: {difference:.2g}; least {min(kept['theirs']):.1f}")
-
-
-def alternate(runs: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
-    """Return the least seconds of each run."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            started = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - started)
-            print(f"  {name}: {seconds[name][-1]:.1f} s", file=sys.stderr)
-    return {name: min(all_) for name, all_ in seconds.items()}
-
-
-def report(name: str, ours: float, peer: float, unit: str) -> None:
-    print(f"{name:45} {ours:8.1f} {peer:8.1f} {unit:10} {ours / peer:5.2f}x", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    print(f"  largest difference of {len(pairs)} log-likelihoods: {difference:.2g}", file=sys.stderr)
+    yield more(name, len(pairs) / best["ours"], len(pairs) / best["theirs"], "choices/s", runs)

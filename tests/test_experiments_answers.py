@@ -171,6 +171,10 @@ def test_mirage_is_read_as_its_authors_do(output: str, expected: str) -> None:
         ("", UNPARSED),
         ("It cannot be determined from this note.", ABSTAINED),
         ('{"answer": "unknown"}', ABSTAINED),
+        ("1E\n0", 0.0),  # the last line; two lines are not one number
+        ("The answer is 5 x 10^3.", 5000.0),
+        ("9" * 400, UNPARSED),  # beyond what a float can hold
+        ("The answer is 1e999999", UNPARSED),
     ],
 )
 def test_numbers(output: str, expected: object) -> None:

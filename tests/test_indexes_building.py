@@ -14,7 +14,7 @@ import pytest
 from conftest import ROOT, SAMPLE, record
 from lxml import etree
 
-from indexes import Index, build, load_encoder, update, verify
+from indexes import Index, build, update, verify
 from indexes.encoders import HashingEncoder, Role, Vectors
 from indexes.errors import BusyIndexError, CorruptIndexError, EncoderError, NotAnIndexError, SourceError, StorageError
 from indexes.filters import Filter
@@ -252,7 +252,9 @@ def test_verify_sees_parts_that_disagree(tmp_path: Path, write_jsonl: Write) -> 
         "vectors.faiss"
     ]
     (tmp_path / "b" / "manifest.json").write_text(json.dumps(manifest))
-    assert verify(tmp_path / "b") == ["FAISS holds 4 PMIDs that are not those of the manifest"]
+    assert verify(tmp_path / "b") == [
+        f"FAISS cannot be read: {folders[1] / 'vectors.faiss'} holds 4 vectors, there are 5 PMIDs"
+    ]
 
 
 @pytest.mark.parametrize("delay", [0.05, 0.3, 0.8, 1.5])
@@ -352,33 +354,6 @@ def test_recall_in_the_manifest_is_measured(sample_directory: Path) -> None:
     faiss = read_manifest(sample_directory).faiss
     assert faiss["recall_at_10"] == 1.0  # a flat index
     assert faiss["recall_queries"] == 200
-
-
-def test_recall_measure_sees_a_bad_index(tmp_path: Path, write_jsonl: Write) -> None:
-    """Half of the vectors are exchanged for noise: the measured recall must fall well below 1."""
-    import faiss
-
-    from indexes.assemble import measure_recall
-
-    directory = tmp_path / "index"
-    build(directory, [SAMPLE], encoder="hashing")
-    generation = directory / "generations" / "000001"
-    exact = faiss.read_index(str(generation / "vectors.faiss"))
-    vectors = exact.reconstruct_batch(faiss.vector_to_array(exact.id_map))
-    quantiser = faiss.IndexFlatIP(256)
-    coarse = faiss.IndexIVFFlat(quantiser, 256, 32, faiss.METRIC_INNER_PRODUCT)
-    coarse.train(vectors)
-    coarse.make_direct_map()
-    coarse.nprobe = 1
-    wrapped = faiss.IndexIDMap2(coarse)
-    wrapped.add_with_ids(vectors, faiss.vector_to_array(exact.id_map))
-    faiss.write_index(wrapped, str(generation / "vectors.faiss"))
-    pmids = faiss.vector_to_array(exact.id_map)
-    recall, queries = measure_recall(
-        generation, load_encoder("hashing"), [(pmids[:100], vectors[:100]), (pmids[100:], vectors[100:])]
-    )
-    assert queries == 200
-    assert recall < 0.9
 
 
 def test_filters_hold_in_every_mode(sample_index: Index) -> None:

@@ -76,7 +76,7 @@ def ask(sample_index, *outputs: str, **options: Any):
     [
         ('It halves the risk. [99999999]\n> 99999999: "halves the risk"', "PMID 99999999 is not among"),
         (f'It works. [{PMID}]\n> {PMID}: "gestavorin cured everyone"', "not verbatim"),
-        (f'It cut the risk by 99.7%. [{PMID}]\n> {PMID}: "gestavorin"', "99.7 % does not stand"),
+        (f'It cut the risk by 99.7%. [{PMID}]\n> {PMID}: "gestavorin"', "99.7% does not stand"),
         ("It works.", "no citation"),
         (f"It works. [{PMID}]", "no quotation"),
     ],
@@ -100,7 +100,7 @@ def test_a_failed_sentence_is_told_why_and_replaced_in_its_place(sample_index, q
     assert answer.counts == {"verified": 2, "failed": 1, "mended": 1, "struck": 0}
     told = str(model.prompts[1][-1].content)
     assert "1. Risk fell by 99.7%." in told
-    assert "99.7 % does not stand in a cited abstract" in told
+    assert "99.7% does not stand in a cited abstract" in told
     assert model.prompts[1][:2] == model.prompts[0]
     assert answer.trace.model_calls == 2
     assert answer.trace.tokens == {"input": 200, "output": 14}

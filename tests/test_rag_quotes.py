@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-from decimal import Decimal
-
 import pytest
 
-from rag.numbers import Number, find_numbers, unsupported_numbers
 from rag.quotes import find_quote
 from rag.sentences import split_sentences
 
@@ -43,47 +40,6 @@ def test_quotes_that_stand_in_the_text(quote: str, found: str) -> None:
 )
 def test_quotes_that_do_not(quote: str) -> None:
     assert find_quote(quote, TEXT) is None
-
-
-def number(value: str, unit: str = "") -> Number:
-    return Number(Decimal(value), unit)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("1,200 patients", [number("1.2E+3")]),
-        ("12.50 % and 12.5 per cent", [number("12.5", "%"), number("12.5", "%")]),
-        (
-            "P<.05, HR 0·82 (95% CI 0.7–0.9)",
-            [number("0.05"), number("0.82"), number("95", "%"), number("0.7"), number("0.9")],
-        ),
-        (
-            "a 6-month, 3-fold, 5 mg/kg dose of 10 µg in 2019.",
-            [number("6", "month"), number("3", "fold"), number("5", "mg"), number("1E+1", "ug"), number("2019")],
-        ),
-        ("HbA1c, p53 and CD4+ cells", []),
-        ("IL-6 rose", [number("6")]),
-        ("", []),
-    ],
-)
-def test_numbers(text: str, expected: list[Number]) -> None:
-    assert [n for n, _ in find_numbers(text)] == expected
-
-
-@pytest.mark.parametrize(
-    ("sentence", "unsupported"),
-    [
-        ("It fell by 12.5 percent in 1200 people.", []),
-        ("It fell by 12.6 percent.", ["12.6 percent"]),
-        ("It fell by 12.5 mg.", ["12.5 mg"]),  # the value is there, with another unit
-        ("Of 1,200 patients, 40 died.", ["40"]),
-        ("No number at all.", []),
-    ],
-)
-def test_unsupported_numbers(sentence: str, unsupported: list[str]) -> None:
-    assert unsupported_numbers(sentence, ["Something else.", "It fell by 12.5% in 1,200 patients."]) == unsupported
-    assert unsupported_numbers(sentence, []) == [shown for _, shown in find_numbers(sentence)]
 
 
 def test_sentences_know_where_they_stand() -> None:

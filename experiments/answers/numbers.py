@@ -7,6 +7,7 @@ different numbers in one place are unparsed.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 
@@ -14,7 +15,8 @@ from .declared import declarations, without_thought
 from .parsed import ABSTAINED, EMPTY, Parsed, unparsed
 from .refusals import text_cannot_tell, value_cannot_tell
 
-_NUMBER = r"[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:\s?(?:[eE]|[x×*]\s?10\s?\^?)\s?[-−]?\d+)?"
+_S = r"[^\S\n]?"  # a blank, but not the end of a line
+_NUMBER = rf"[-+−]?(?:\d{{1,3}}(?:,\d{{3}})+|\d+)?(?:\.\d+|(?<=\d))(?:{_S}(?:[eE]|[x×*]{_S}10{_S}\^?){_S}[-−]?\d+)?"
 _LEADS = re.compile(rf"^[^\d\n.+−-]{{0,40}}?(?<![\w.])({_NUMBER})(?![\d/]|\.\d)(.*)$", re.DOTALL)
 _ANY = re.compile(rf"(?<![\w.^/])({_NUMBER})(?!\w*\d|\s?/\s?\d)")
 _DATE = re.compile(r"\b(\d{1,2})/(\d{1,2})/(\d{4})\b")
@@ -61,9 +63,11 @@ def _number(text: str, declared: bool) -> float | str | None:
     return values.pop() if len(values) == 1 else None
 
 
-def _float(text: str) -> float:
+def _float(text: str) -> float | None:
+    """Return a number as read, None where it is beyond a float's range."""
     text = re.sub(r"\s?[x×*]\s?10\s?\^?\s?", "e", text.replace(",", "").replace("−", "-"))
-    return float(text.replace(" ", ""))
+    value = float(re.sub(r"\s", "", text))
+    return value if math.isfinite(value) else None
 
 
 def _date(text: str, declared: bool) -> float | str | None:

@@ -8,19 +8,21 @@ from experiments.errors import MetricError
 from experiments.records import ANSWERED, Outcome, Record
 
 
+def confident(records: Iterable[Record]) -> list[Record]:
+    """Return the records that answered and gave their answer a probability."""
+    return [r for r in records if r.outcome in ANSWERED and r.probabilities and r.answer in r.probabilities]
+
+
 def confidences(records: Iterable[Record]) -> tuple[list[float], list[bool]]:
     """Return the probability that each answered record gave to its answer, and whether that was correct."""
-    pairs = [
-        (
-            record.probabilities[record.answer] / sum(record.probabilities.values()),
-            record.outcome == Outcome.CORRECT,
-        )
-        for record in records
-        if record.outcome in ANSWERED and record.probabilities and record.answer in record.probabilities
-    ]
-    if not pairs:
+    known = confident(records)
+    if not known:
         raise MetricError("no record has probabilities: calibration needs a contender that gives them (loglikelihood)")
-    return [confidence for confidence, _ in pairs], [correct for _, correct in pairs]
+    given = [r.probabilities or {} for r in known]
+    return (
+        [p[r.answer] / sum(p.values()) for r, p in zip(known, given, strict=True)],
+        [r.outcome == Outcome.CORRECT for r in known],
+    )
 
 
 def brier(confidence: Sequence[float], correct: Sequence[bool]) -> float:

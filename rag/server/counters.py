@@ -7,10 +7,9 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 
-from rag.answer import Answer
+from rag.answer import CHECKS, Answer
 
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
-CHECKS = ("cited", "citations_in_context", "quotes_verbatim", "numbers", "not_retracted")
 
 __all__ = ["CONTENT_TYPE", "Counters"]
 

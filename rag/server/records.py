@@ -45,13 +45,27 @@ class QuoteRecord(Record):
     end: int
 
 
+class FlagRecord(Record):
+    """A finding about the sentence's text[start:end]; `words` say what `kind` means, `why` what was found."""
+
+    kind: str
+    severity: Literal["error", "warning", "note"]
+    words: str
+    start: int
+    end: int
+    why: str
+    pmid: str
+
+
 class ChecksRecord(Record):
     cited: bool
     citations_in_context: bool
     quotes_verbatim: bool
     numbers: bool
     not_retracted: bool
+    direction: bool
     problems: list[str]
+    flags: list[FlagRecord]
     passed: bool
 
 

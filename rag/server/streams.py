@@ -12,7 +12,7 @@ import orjson
 from starlette.responses import StreamingResponse
 
 from indexes.index import Index
-from rag.answer import Answer, Sentence
+from rag.answer import Answer, Sentence, checks_record
 from rag.citing import bibtex, markdown, papers, ris
 from rag.events import Checked, Event, Found, Withdrawn
 
@@ -45,7 +45,7 @@ def exports(answer: Answer, index: Index) -> dict[str, str]:
 
 
 def _sentence(sentence: Sentence) -> dict[str, Any]:
-    return {**asdict(sentence), "checks": {**asdict(sentence.checks), "passed": sentence.checks.passed}}
+    return {**asdict(sentence), "checks": checks_record(sentence.checks)}
 
 
 def event(data: dict[str, Any], *, name: str = "") -> bytes:

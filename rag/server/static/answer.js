@@ -7,8 +7,9 @@ const CHECKS = {
   cited: "cites a source",
   citations_in_context: "cites only papers that were found",
   quotes_verbatim: "quotes them word for word",
-  numbers: "its numbers stand in the cited abstracts",
+  numbers: "its numbers stand in the cited abstracts, or follow from theirs",
   not_retracted: "no source is retracted",
+  direction: "does not say the opposite of its source",
 };
 
 export function clear(question) {
@@ -86,6 +87,12 @@ function checks(found, mended) {
     element("li", { className: found[name] ? "passed" : "missed" }, `${found[name] ? "✓ passed" : "✗ failed"}: ${text}`),
   );
   const problems = found.problems.map((problem) => element("li", { className: "missed" }, problem));
-  const summary = found.passed ? element("span", { className: "passed" }, `✓ all checks passed${mended}`) : element("span", { className: "missed" }, `✗ ${found.problems.join("; ")}`);
-  return element("details", { className: "checks" }, element("summary", {}, summary), element("ul", {}, ...items, ...problems));
+  const notes = found.flags.filter((flag) => flag.severity !== "error" && !found.problems.includes(flag.why));
+  const noted = notes.map((flag) => element("li", { className: flag.severity }, `${flag.words}: ${flag.why}`));
+  const summary = found.passed ? element("span", { className: "passed" }, `✓ all checks passed${mended}${told(notes)}`) : element("span", { className: "missed" }, `✗ ${found.problems.join("; ")}`);
+  return element("details", { className: "checks" }, element("summary", {}, summary), element("ul", {}, ...items, ...problems, ...noted));
+}
+
+function told(notes) {
+  return notes.length ? `; ${notes.length} ${notes.length === 1 ? "note" : "notes"}` : "";
 }

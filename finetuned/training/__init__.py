@@ -1,0 +1,1 @@
+"""Training of one's own: recipe → stages → a model folder that `run:DIR` loads. README.md one folder up."""
