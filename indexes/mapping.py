@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from .encoders import Encoder, load_encoder
 from .errors import CorruptIndexError, NotAnIndexError, StorageError
 from .manifest import Manifest, read_manifest
+from .parity import has_gpu
 from .shards import Progress, Shard, find_shard, make_shard, shard_key
 from .storage import sha256_file
 from .store import Store
@@ -81,7 +82,7 @@ def map_sources(
             known = name or loaded.info.name
             known = str(Path(known).resolve()) if Path(known).is_dir() else known
             engine(MapJob(directory.resolve(), files_left, known, loaded.info.fingerprint, workers, report))
-    elif name is not None and count > 1 and worth_it and not _has_gpu():
+    elif name is not None and count > 1 and worth_it and not has_gpu():
         _map_in_pool(directory, pending, digests, name, count, tally)
     else:
         reuse = EarlierVectors.open(directory, loaded)
@@ -157,8 +158,10 @@ def _map_in_pool(
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    setup = (str(directory), name, threads, events)
+    cores = context.SimpleQueue()
+    for share in _shares(workers):
+        cores.put(share)
+    setup = (str(directory), name, cores, events)
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=setup)
     try:
         largest_first = sorted(pending, key=lambda p: -p.stat().st_size)
@@ -180,14 +183,22 @@ def _map_in_pool(
         listener.join(timeout=5)
 
 
-def _start_worker(directory: str, name: str, threads: int, events: Any) -> None:
+def _shares(workers: int) -> list[list[int]]:
+    """Divide the cores that this process may use among the workers; with more workers than cores, they share."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+    return [cores[i::workers] or [cores[i % len(cores)]] for i in range(workers)]
+
+
+def _start_worker(directory: str, name: str, cores: Any, events: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    import torch
     from tqdm import tqdm
 
     tqdm.set_lock(threading.RLock())  # its default is a named semaphore, which a killed worker leaves behind
-    torch.set_num_threads(threads)
+    mine = cores.get()
+    os.environ["OMP_NUM_THREADS"] = str(len(mine))  # torch reads it when it is first imported
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, mine)  # a core that changes hands loses its caches
     encoder = load_encoder(name)
     _STATE.update(directory=Path(directory), encoder=encoder, events=events)
     _STATE["reuse"] = EarlierVectors.open(Path(directory), encoder)
@@ -217,9 +228,3 @@ def _remove_debris(shards: Path) -> None:
     """Delete what a killed run left half-made; the writer lock is held, so nobody is working on it."""
     for path in shards.glob("*.partial"):
         shutil.rmtree(path, ignore_errors=True)
-
-
-def _has_gpu() -> bool:
-    import torch
-
-    return bool(torch.cuda.is_available())

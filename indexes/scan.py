@@ -117,7 +117,7 @@ def _verified(path: Path) -> Iterator[bytes]:
     The delay is because libxml2 may look at the last bytes of a chunk only when more come.
     """
     parser = etree.XMLParser(
-        target=_Nothing(),
+        target=_Nothing(),  # type: ignore[arg-type] # lxml calls only what is there
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
@@ -260,7 +260,7 @@ def _text(raw: bytes) -> str:
             text = text.replace(f"&{name};", character)
     if b"\n" in raw or b"  " in raw or b"\t" in raw or b"\r" in raw or raw[:1] == b" " or raw[-1:] == b" ":
         return clean(text)
-    if not raw.isascii() and any([space in raw for space in _WIDE_SPACES]):  # a list: a generator costs more
+    if not raw.isascii() and any(space in raw for space in _WIDE_SPACES):
         return clean(text)
     return text
 

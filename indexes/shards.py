@@ -20,7 +20,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from .document import Deletion, Document, from_dict, to_dict
+from .document import Deletion, Document, from_dict
 from .encoders import Encoder
 from .errors import CorruptIndexError
 from .sources import SourceReport, read_source
@@ -162,8 +162,7 @@ def _write_records(source: Path, path: Path, report: SourceReport) -> int:
     searchable = 0
     with path.open("wb") as stream:
         for record in read_source(source, report):
-            plain = {"delete": record.pmid} if isinstance(record, Deletion) else to_dict(record)
-            stream.write(orjson.dumps(plain) + b"\n")
+            stream.write(orjson.dumps({"delete": record.pmid} if isinstance(record, Deletion) else record) + b"\n")
             searchable += isinstance(record, Document) and bool(record.sections)
     return searchable
 

@@ -1,8 +1,8 @@
-"""Records a second read from PubMed XML, against pubmed_parser and lxml.iterparse: python tests/bench_indexes_parsing.py
+"""Records a second from PubMed XML, against pubmed_parser and lxml.iterparse: python tests/bench_indexes_parsing.py
 
-Processor time of one thread; runs alternate, and the best of each counts. pubmed_parser reads fewer fields of an article
-than we do and some of others (authors); lxml.iterparse reads ours, by the rules of `indexes.citation`, and the outputs are
-compared.
+Processor time of one thread; runs alternate, and the best of each counts. pubmed_parser reads fewer fields of an
+article than we do, and some of others (authors); lxml.iterparse reads ours, by the rules of `indexes.citation`, and
+gives the same documents.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 
 from lxml import etree
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from indexes.citation import parse_citation
 from indexes.document import Document
 from indexes.pubmed import read_pubmed
 from indexes.report import SourceReport
 
+ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "data" / "pubmed" / "xml"
 SAMPLE = ROOT / "indexes" / "sample" / "pubmed"
 RECORDS, RUNS = 5_000, 3
