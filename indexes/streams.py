@@ -75,7 +75,7 @@ def _check_magic(path: Path, file: IO[bytes], zipped: bool) -> None:
 def _gunzip(file: IO[bytes]) -> Iterator[bytes]:
     """Yield the members of a gzip file one after the other, as `gzip -d` does.
 
-    isal is three times as fast as zlib, but does not say how far damaged data are good: then zlib starts over.
+    isal is more than twice as fast as zlib, but does not say how far damaged data are good: then zlib starts over.
     """
     size = 0
     try:

@@ -17,6 +17,7 @@ from pathlib import Path
 from conftest import SAMPLE
 
 from experiments.answers import parse_choice, parse_codes, parse_entities, parse_names, parse_number, parse_text
+from experiments.audit.claims import extract_claims
 from experiments.config import read_config
 from experiments.errors import ExperimentsError
 from experiments.records import mend, read_records, read_samples
@@ -25,8 +26,10 @@ from indexes.errors import IndexesError
 from indexes.manifest import read_manifest
 from indexes.report import SourceReport
 from indexes.sources import read_source
+from rag.findings import check_claim
 from rag.instructions import find_instructions, left_out
-from rag.numbers import find_numbers
+from rag.mentions import find_mentions
+from rag.numbers import find_quantities
 from rag.privacy import find_identifiers
 from rag.prompt import read_answer, read_queries
 from rag.quotes import find_quote, normalise
@@ -97,8 +100,12 @@ def texts(data: bytes) -> None:
         assert text[span.start : span.end] == span.text
     plain, origins = normalise(text)
     assert len(plain) == len(origins)
-    for _, shown in find_numbers(text):
-        assert shown.split()[0] in plain
+    for quantity in find_quantities(text, words=True):
+        assert 0 <= quantity.start < quantity.end <= len(text)
+    for mention in find_mentions(text):
+        assert 0 <= mention.start < mention.end <= len(text)
+    check_claim(text[:2000], [text])
+    extract_claims(text)
     spans = find_instructions(text)
     assert all(text[span.start : span.end] == span.text for span in spans)
     left_out(text, spans)

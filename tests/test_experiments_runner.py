@@ -322,9 +322,10 @@ def test_two_commands_do_not_write_into_one_run(task: Path, tmp_path: Path) -> N
 
 SLOW = """
 import sys, time
+sys.path.append("tests")
 from pathlib import Path
 from langchain_core.messages import AIMessage
-from tests.test_experiments_runner import Fake, config
+from test_experiments_runner import Fake, config
 from experiments.runner import run_experiment
 
 class Slow(Fake):

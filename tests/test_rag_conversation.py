@@ -7,7 +7,7 @@ import pytest
 from rag import Assistant
 from rag.conversation import standalone_by_rule
 from rag.prompt import Turn
-from tests.test_rag_drafting import Speaking
+from test_rag_drafting import Speaking
 
 FIRST = "Does montelukast prevent asthma attacks in adults?"
 

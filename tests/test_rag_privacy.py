@@ -17,7 +17,7 @@ from rag.destination import destination
 from rag.extractive import Extractive
 from rag.privacy import PrivateQuestionError, find_identifiers
 from rag.served import Served
-from tests.test_rag_drafting import Speaking
+from test_rag_drafting import Speaking
 
 ITEMS = [
     json.loads(line) for line in (Path(__file__).parent / "data" / "identifiers.jsonl").read_text("utf-8").splitlines()
