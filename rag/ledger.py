@@ -16,7 +16,9 @@ from .mentions import Mention
 State = Literal["shown", "indexed", "unresolved", "malformed", "unchecked"]
 Attribution = Literal["right", "wrong", "unnamed"]
 _WARNED = {
-    "retracted": re.compile(r"\b(?:retract\w*|withdrawn|withdrawal)\b", re.IGNORECASE),
+    "retracted": re.compile(
+        r"\bretract(?:ed|ions?)\b|\b(?:papers?|articles?|publications?)\b[^.]{0,30}\bwithdrawn\b", re.IGNORECASE
+    ),
     "concern": re.compile(r"\bexpressions? of concern\b|\bconcerns?\b|\bretract\w*", re.IGNORECASE),
 }
 _YEAR = re.compile(

@@ -28,6 +28,7 @@ class Yes:
         self.asked: list[tuple[str, str]] = []
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        assert pairs, "a model need not take nothing"
         self.asked += pairs
         return np.tile(np.array([0.8, 0.1, 0.1], np.float32), (len(pairs), 1))
 
@@ -70,6 +71,7 @@ def test_without_evidence_nothing_is_asked_and_nothing_is_verifiable() -> None:
     claims = [Claim("a", "Quendorax works.", " "), Claim("b", "Quendorax lowered blood pressure.", EVIDENCE)]
     assert [c.label for c in check_claims(claims, checker)] == ["unverifiable", "supported"]
     assert checker.asked == [claims[1][1:]]
+    assert [c.label for c in check_claims(claims[:1], checker)] == ["unverifiable"]
 
 
 @pytest.mark.parametrize(

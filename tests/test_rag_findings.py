@@ -85,6 +85,7 @@ def test_the_ledger() -> None:
         ("Quendorax lowered systolic blood pressure.", ["citation_missing"]),
         (f"Statins reduced deaths in older adults [{B}].", ["source_retracted"]),
         (f"A retracted paper says that statins reduced deaths [{B}].", []),
+        (f"Some older adults with heart failure were withdrawn from statins [{B}].", ["source_retracted"]),
         (f"Aspirin prevented strokes in women with migraine [{C}].", ["source_concern"]),
         (f"Aspirin prevented strokes in middle-aged women with migraine [{A}].", ["citation_misattributed"]),
         (f'The paper says "adverse events were rare" [{A}].', ["quote_altered"]),

@@ -99,7 +99,8 @@ def check_claims(claims: Sequence[Claim], checker: Checker, *, codes: frozenset[
     for start in range(0, len(claims), BATCH):
         batch = claims[start : start + BATCH]
         asked = [c for c in batch if c.evidence.strip()]
-        rows = dict(zip((c.id for c in asked), checker.scores([(c.claim, c.evidence) for c in asked]), strict=True))
+        scored = checker.scores([(c.claim, c.evidence) for c in asked]) if asked else ()
+        rows = dict(zip((c.id for c in asked), scored, strict=True))
         for claim in batch:
             row = rows.get(claim.id, np.array([0, 0, 1], np.float32))
             flags = tuple(check_claim(claim.claim, [claim.evidence], codes=codes))
