@@ -30,6 +30,8 @@ from finetuned.verifier_data import TRIALS, Corpus, part_of, trials
 from finetuned.verifier_figures import auroc
 from finetuned.wordings import TRAINING, word
 
+# peft asks transformers for a name that transformers is about to drop.
+pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 EVIDENCE = "Mortality was significantly lower with zinc than with placebo (12% vs 20%, P = 0.01)."
 FOREIGN = "Children who slept longer had better marks at school."
 
