@@ -104,7 +104,9 @@ reading, "unclear", is learnt from PubMedQA's maybe and hedged conclusions.
   PubMedQA's training half, with and without the conclusion, questions made of statements of abstracts, titles that
   ask or state.
   Abstracts and titles were screened against the 500 test items (`finetuned/decontaminate.py`).
-- The logistic head is fitted on the training half, three quarters of which the adapter saw as well.
+- The files here went on from the verifier after its first leg: going on from a later one was no better on the
+  calibration part. The leg ended by the clock (11 minutes, 165 steps of 32).
+- The logistic head is fitted on 117 questions of the training half that the adapter did not see.
 """,
 }
 FIGURES = {
@@ -113,6 +115,8 @@ AUROC of the probability of "supported" for true claims against flipped ones, an
 trial's evidence; 95 % intervals by resampling papers. Claims are worded in ways used nowhere in training.
 """,
     "reader": """
-PubMedQA's 500 test items with gold context (without the conclusion); 95 % intervals by resampling items.
+PubMedQA's 500 test items with gold context (without the conclusion); 95 % intervals by resampling items. MiniLM plainly
+fine-tuned on the same training half (all weights, 4 epochs, rate 5e-5, 384 tokens), measured once: macro-F1 0.235,
+accuracy 0.542: it says yes to 494 of 500.
 """,
 }

@@ -65,6 +65,7 @@ def passages(text: str) -> tuple[Passage, ...]:
 @lru_cache(maxsize=4096)
 def content_words(text: str) -> frozenset[str]:
     """Return the stems of the words that carry a text's subject."""
+    text = text.encode("utf-8", "replace").decode()  # a model's JSON may hold half a surrogate pair
     return frozenset(w for w in _analyser().analyze(text) if w not in STOP_WORDS and len(w) > 1)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,6 +30,8 @@ from finetuned.verifier_data import TRIALS, Corpus, part_of, trials
 from finetuned.verifier_figures import auroc
 from finetuned.wordings import TRAINING, word
 
+# peft asks transformers for a name that transformers is about to drop.
+pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 EVIDENCE = "Mortality was significantly lower with zinc than with placebo (12% vs 20%, P = 0.01)."
 FOREIGN = "Children who slept longer had better marks at school."
 
@@ -221,9 +223,11 @@ def test_auroc_on_held_out_trials_is_what_the_card_says(shared: Path) -> None:
     scores = load_verifier().scores([(j.claim, j.evidence) for j in judged])[:, SUPPORTED].astype(float)
     labels = np.array([j.label for j in judged])
     flipped, foreign = (np.isin(labels, [SUPPORTED, wrong]) for wrong in (CONTRADICTED, UNVERIFIABLE))
-    reached = json.loads((shipped_folder("verifier") / "calibration.json").read_text(encoding="utf-8"))["reached"]
-    assert auroc(scores[flipped], labels[flipped] == SUPPORTED) == pytest.approx(reached["flipped"], abs=0.02)
-    assert auroc(scores[foreign], labels[foreign] == SUPPORTED) == pytest.approx(reached["unrelated"], abs=0.02)
+    card = (shipped_folder("verifier") / "README.md").read_text(encoding="utf-8")
+    for name, chosen in (("contradicted", flipped), ("unverifiable", foreign)):
+        said = re.search(rf"supported vs {name}: verifier \| ([\d.]+)", card)  # of the first table: these claims
+        assert said is not None
+        assert auroc(scores[chosen], labels[chosen] == SUPPORTED) == pytest.approx(float(said[1]), abs=0.015)
 
 
 def test_pair_model_sees_the_gap() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from test_rag_drafting import Speaking
 
 from rag import Assistant
 from rag.conversation import standalone_by_rule
 from rag.prompt import Turn
-from test_rag_drafting import Speaking
 
 FIRST = "Does montelukast prevent asthma attacks in adults?"
 

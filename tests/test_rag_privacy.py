@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 from langchain_core.language_models import FakeListChatModel
+from test_rag_drafting import Speaking
 from typer.testing import CliRunner
 
 from clinrag import app
@@ -17,7 +18,6 @@ from rag.destination import destination
 from rag.extractive import Extractive
 from rag.privacy import PrivateQuestionError, find_identifiers
 from rag.served import Served
-from test_rag_drafting import Speaking
 
 ITEMS = [
     json.loads(line) for line in (Path(__file__).parent / "data" / "identifiers.jsonl").read_text("utf-8").splitlines()
