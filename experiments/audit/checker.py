@@ -73,6 +73,16 @@ CHECKERS: dict[str, Callable[[str], Checker]] = {
 }
 
 
+def checker_name(spec: str, checker: Checker) -> str:
+    """Return what judgements call a checker: with the hash of its weights, so that other weights judge anew."""
+    if spec == DEFAULT_CHECKER:
+        from finetuned.adapters import shipped_folder
+        from rag.hf_loading import hash_folder
+
+        return f"{spec}@{hash_folder(shipped_folder('verifier'))}"
+    return str(getattr(checker, "name", spec))
+
+
 def load_checker(spec: str = DEFAULT_CHECKER) -> Checker:
     """Return a checker by name, "KIND" or "KIND:WHAT".
 
