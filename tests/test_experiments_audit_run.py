@@ -285,3 +285,21 @@ def test_the_gate_against_brute_force(tmp_path: Path) -> None:
     assert [(c.id, c.text) for c in near_chunks(GOOD, texts, library)] == wanted
     assert wanted
     assert near_chunks("Of it and so on.", texts, library) == []
+
+
+def test_quotation_lines_are_quotations_and_nothing_else(tmp_path: Path, index: Path) -> None:
+    """The assistant's own format: a sentence, and below it a line with the PMID and the words quoted."""
+    said = 'Quorvacept lowered pain in 42 of 100 adults with arthritis [90].\n> 90: "{}"\n\nFinal answer: A'
+    arms: dict[str, Any] = {
+        name: [{"output": said.format(quote), "passages": ["90"]}]
+        for name, quote in (
+            ("verbatim", "lowered pain in 42 of 100 adults with arthritis"),
+            ("invented", "cured each and every one of the mice that were treated"),
+        )
+    }
+    rows = audited(write_run(tmp_path, yes_no(1), arms), index)
+    assert rows["verbatim"]["quotes"] == {"verbatim": 1}
+    assert rows["verbatim"]["flags"] == {}
+    assert rows["verbatim"]["numbers"] == {"supported": 2}
+    assert rows["invented"]["flags"] == {"quote_absent": 1}
+    assert rows["verbatim"]["hallucinated"]["value"] == 0

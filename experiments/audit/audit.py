@@ -17,7 +17,7 @@ from experiments.contenders import index_identity
 from experiments.retrieval import Report
 
 from .answers import Answers, State, read_answers
-from .checker import DEFAULT_CHECKER, Checker, load_checker
+from .checker import DEFAULT_CHECKER, Checker, checker_name, load_checker
 from .claim_run import Done, judge_claims
 from .evidence import Library
 from .exact import Exact, check_exactly
@@ -75,7 +75,7 @@ def audit_run(
         if settings.judge:
             check_judge(settings.judge, answers)  # before an hour's work, not after it
         reader = checker if checker or settings.checker == "none" else load_checker(settings.checker)
-        name = str(getattr(reader, "name", settings.checker))
+        name = checker_name(settings.checker, reader) if reader else settings.checker
         findings = _exactly(answers, library, settings.codes, report)
         pools = pool(run, answers.answers, library, report=report) if reader or settings.judge else {}
         done = Done()

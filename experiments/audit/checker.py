@@ -6,6 +6,7 @@ A new kind is one function that takes what follows "KIND:" in its name, and one 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from importlib import import_module
 from typing import Protocol
 
@@ -40,9 +41,14 @@ class Lexical:
         return np.array([_overlap(claim, evidence) for claim, evidence in pairs], dtype=np.float32).reshape(-1, 3)
 
 
+@lru_cache(maxsize=10_000)  # the claims of an answer are held against the same texts
+def _sentences(evidence: str) -> tuple[tuple[str, frozenset[str]], ...]:
+    return tuple((span.text, frozenset(content_words(span.text))) for span in split_sentences(evidence))
+
+
 def _overlap(claim: str, evidence: str) -> tuple[float, float, float]:
     words = content_words(claim)
-    shares = [(len(words & content_words(s.text)) / len(words), s.text) for s in split_sentences(evidence) if words]
+    shares = [(len(words & theirs) / len(words), text) for text, theirs in _sentences(evidence) if words]
     share, best = max(shares, default=(0.0, ""))
     if {finding(claim), finding(best)} == {"effect", "no effect"}:
         return 0.0, share, 1 - share
@@ -65,6 +71,16 @@ CHECKERS: dict[str, Callable[[str], Checker]] = {
     "lexical": lambda rest: Lexical(),
     "hf": _hf,  # a published checkpoint: hf:ORG/NAME@REVISION, hf:/folder
 }
+
+
+def checker_name(spec: str, checker: Checker) -> str:
+    """Return what judgements call a checker: with the hash of its weights, so that other weights judge anew."""
+    if spec == DEFAULT_CHECKER:
+        from finetuned.adapters import shipped_folder
+        from rag.hf_loading import hash_folder
+
+        return f"{spec}@{hash_folder(shipped_folder('verifier'))}"
+    return str(getattr(checker, "name", spec))
 
 
 def load_checker(spec: str = DEFAULT_CHECKER) -> Checker:

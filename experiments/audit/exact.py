@@ -12,10 +12,14 @@ from dataclasses import dataclass, field, replace
 
 from rag.findings import Findings, check_answer
 from rag.flags import Flag
+from rag.quotations import QuoteCheck, check_quotation
 
+from . import wording
 from .answers import Answer
-from .claims import blocks
+from .claims import Claim, blocks
 from .evidence import Library
+
+LOST = {"near": "quote_altered", "absent": "quote_absent"}  # state of a quotation → its flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +46,59 @@ def check_exactly(answer: Answer, library: Library, *, codes: frozenset[str] | N
     if answer.shown is not None:
         shown = [paper for id in answer.shown if (paper := library.source(id)) is not None]
     lookup = library.paper if library.index is not None else None
-    texts = [text for _, text in blocks(answer.record.output or "")]
-    return _summed(answer, texts, [check_answer(text, shown=shown, lookup=lookup, codes=codes) for text in texts])
+    texts = [_without_quotation_lines(text) for _, text in blocks(answer.record.output or "")]
+    found = [check_answer(text, shown=shown, lookup=lookup, codes=codes) for text in texts]
+    return _summed(answer, texts, found, [_quoted(claim, library) for claim in answer.claims])
 
 
-def _summed(answer: Answer, texts: Sequence[str], found: Sequence[Findings]) -> Exact:
+def _summed(
+    answer: Answer, texts: Sequence[str], found: Sequence[Findings], quoted: Sequence[Sequence[QuoteCheck]]
+) -> Exact:
+    lost = [
+        tuple(Flag(LOST[q.state], q.start, q.end, q.why, q.pmid) for q in quotes if q.state in LOST)
+        for quotes in quoted
+    ]
     of_claims = [
         tuple(
             _moved(flag, texts[claim.block][flag.start : flag.end], claim.text)
             for flag in found[claim.block].flags
             if claim.start <= flag.start < claim.end
         )
-        for claim in answer.claims
+        + own
+        for claim, own in zip(answer.claims, lost, strict=True)
     ]
     stating = [sentence for one in found for sentence in one.sentences if sentence.claim]
     return Exact(
-        flags=tuple(flag for one in found for flag in one.flags),
+        flags=(*(flag for one in found for flag in one.flags), *(flag for flags in lost for flag in flags)),
         of_claims=tuple(of_claims),
         ledger=_counts(citation.state for one in found for citation in one.ledger),
         attributed=_counts(citation.attribution for one in found for citation in one.ledger),
-        quotes=_counts(quote.state for one in found for s in one.sentences for quote in s.quotes),
+        quotes=_counts(
+            [
+                *(quote.state for one in found for s in one.sentences for quote in s.quotes),
+                *(quote.state for quotes in quoted for quote in quotes),
+            ]
+        ),
         numbers=_counts(number.state for one in found for s in one.sentences for number in s.numbers),
         sentences=(len(stating), sum(bool(sentence.citations) for sentence in stating)),
     )
+
+
+def _without_quotation_lines(text: str) -> str:
+    """Blank the lines `> PMID: "…"`: they are no sentences, and their PMID is no number. `_quoted` checks them."""
+    lines = text.splitlines(keepends=True)
+    return "".join(
+        " " * (len(line) - 1) + line[-1:] if wording.QUOTE_LINE.match(line.strip()) else line for line in lines
+    )
+
+
+def _quoted(claim: Claim, library: Library) -> list[QuoteCheck]:
+    """Check a claim's quotation lines, each against the paper it names."""
+    return [
+        QuoteCheck(words, 0, len(claim.text), *check_quotation(words, [(pmid, library.text(pmid))]))
+        for pmid, words in claim.quotes
+        if pmid
+    ]
 
 
 def _moved(flag: Flag, words: str, claim: str) -> Flag:
