@@ -7,6 +7,7 @@ padded. `parity` holds it against sentence-transformers on each machine before i
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,32 +115,38 @@ def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
         order = order[size:]
 
 
+def _openvino() -> Any:
+    """Import OpenVINO without its usage reports, which it sends to an analytics service as it is imported."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # None: it cannot be imported
+    import openvino
+
+    return openvino
+
+
 def precisions() -> tuple[str, ...]:
     """Return what this processor multiplies in hardware, the quickest first."""
-    from openvino import Core
-
     return (
-        ("bfloat16", "float32") if "BF16" in Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else ("float32",)
+        ("bfloat16", "float32")
+        if "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        else ("float32",)
     )
 
 
 def compile_bert(bert: Bert, precision: str) -> Any:
     """Return an OpenVINO request that takes ids and mask, [n, tokens] each, and gives [n, hidden]."""
-    from openvino import Core
-
     settings = {
         "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision],
         "INFERENCE_NUM_THREADS": _threads(),
         "NUM_STREAMS": 1,
     }
-    return Core().compile_model(_graph(bert), "CPU", settings).create_infer_request()
+    return _openvino().Core().compile_model(_graph(bert), "CPU", settings).create_infer_request()
 
 
 def _graph(bert: Bert) -> Any:
-    import openvino as ov
-    from openvino import opset13 as op
     from safetensors.numpy import load_file
 
+    ov = _openvino()
+    op = ov.opset13
     weights = {
         name.removeprefix("bert."): array for name, array in load_file(bert.folder / "model.safetensors").items()
     }

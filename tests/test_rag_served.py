@@ -246,7 +246,7 @@ def test_missing_packages(monkeypatch):
         load_llm("openai:m@http://localhost:8000/v1")
     with pytest.raises(ModelError, match=r"needs a package that is not installed: .*langchain-mistralai"):
         load_llm("mistralai:small")
-    with pytest.raises(ModelError, match=r"cannot load the model 'nobody:x'.*Use extractive, hf:"):
+    with pytest.raises(ModelError, match=r"cannot load the model 'nobody:x'.*Use extractive, reader, hf:"):
         load_llm("nobody:x")
 
 
