@@ -17,7 +17,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from .extractive import best_sentences
+from .extractive import ANSWER_FROM, best_sentences
 from .prompt import ABSTAIN, read_prompt
 
 ABSTENTION = "The passages do not answer the question."
@@ -59,7 +59,8 @@ class Reading(BaseChatModel):
 
     def _cited(self, messages: Sequence[BaseMessage]) -> str:
         question, passages = read_prompt(messages)
-        sound = [p for p in passages if p.status != "retracted"]
+        # The reader hardly notices another drug's name: whether a paper is on the question, shared words tell better.
+        sound = [p for p in passages if p.status != "retracted" and p.match >= ANSWER_FROM]
         chosen = choose_option(question, {"yes": "yes", "no": "no", "maybe": "maybe"}, [p.text for p in sound])
         if chosen is None:
             return f"{ABSTAIN} The reader finds no answer in the passages."

@@ -89,3 +89,13 @@ def test_other_options_are_judged_as_claims_by_the_verifier(monkeypatch: pytest.
     )
     assert letter == "B"
     assert fixed.asked[1] == ("In adults given zinc, what happened to fever: decreased", "Fever fell.")
+
+
+def test_in_the_assistant_it_cites_a_sentence_and_leaves_papers_off_the_question_out(reader: Fixed) -> None:
+    passage = (
+        '<passage pmid="{}" year="2020" design="trial" status="ok" match="{}">\nZinc.\nZinc lowered fever.\n</passage>'
+    )
+    ask = "<passages>\n{}\n</passages>\n\n<question>\nDoes zinc lower fever?\n</question>"
+    said = load_llm("reader").invoke([HumanMessage(ask.format(passage.format(7, "0.950")))]).text
+    assert said == 'Yes, as the reader judges: Zinc lowered fever. [7]\n> 7: "Zinc lowered fever."'
+    assert load_llm("reader").invoke([HumanMessage(ask.format(passage.format(8, "0.500")))]).text.startswith("ABSTAIN:")
