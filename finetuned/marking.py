@@ -39,6 +39,16 @@ CONTROL = re.compile(
     r"conventional|routine care|waiting[- ]list|comparators?|saline)\b",
     re.IGNORECASE,
 )
+_IDLE = re.compile(
+    r"\b(?:placebos?|sham|usual care|standard (?:care|treatment|therapy)|no (?!difference|effect|change)\w+|without|"
+    r"untreated|control(?: group|s\b|\)|$)|routine care|waiting[- ]list|did not|not receiv\w+)",
+    re.IGNORECASE,
+)
+_ACTIVE = re.compile(
+    r"\b(?:intervention|experimental|treatment|active|treated|study|training)(?:[- ]\w+)?[- ]"
+    r"(?:groups?|arms?|participants|patients|subjects|women|men|children|infants)\b",
+    re.IGNORECASE,
+)
 _WEAK = frozenset(
     "the and for with without from that this those these group groups patients patient treatment treated therapy after "
     "before during their than were was are had has have received receiving given only alone plus day days week weeks "
@@ -176,6 +186,8 @@ def comparator_words(text: str, comparator: str, rest: str) -> list[tuple[int, i
     spans = [(m.start(), m.end()) for m in _PLAIN.finditer(text) if _stem(m[0].lower()) in only]
     if CONTROL.search(comparator):
         spans += [(m.start(), m.end()) for m in CONTROL.finditer(text)]
+    elif _IDLE.search(rest):  # the claim has the control first: "the intervention group" is then the other arm
+        spans += [(m.start(), m.end()) for m in _ACTIVE.finditer(text)]
     return sorted(set(spans))
 
 

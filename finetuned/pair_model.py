@@ -74,13 +74,18 @@ def load_minilm() -> tuple[nn.Module, Any]:
     return encoder, tokenizer
 
 
+def pieces(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+    """Return the word pieces' numbers of each text; a lone surrogate, which no tokenizer takes, counts as "?"."""
+    sound = [text.encode("utf-8", "replace").decode() for text in texts]
+    numbers: list[list[int]] = tokenizer(sound, add_special_tokens=False, verbose=False)["input_ids"]
+    return numbers
+
+
 def encode_pairs(tokenizer: Any, pairs: Sequence[tuple[str, str]], *, max_tokens: int) -> list[Encoded]:
     """Tokenise pairs; what is too long is cut at the end of the evidence, or of a first text that takes over half."""
     if not pairs:
         return []
-    firsts, seconds = (
-        tokenizer([p[n] for p in pairs], add_special_tokens=False, verbose=False)["input_ids"] for n in (0, 1)
-    )
+    firsts, seconds = (pieces(tokenizer, [p[n] for p in pairs]) for n in (0, 1))
     encoded = []
     for first, second in zip(firsts, seconds, strict=True):
         first = first[: max_tokens // 2]

@@ -90,7 +90,10 @@ that with what rules read. A claim and its flipped twin look the same to the mod
 - Recipe: `clinrag train shipped verifier --data DIR --out DIR`: `LEGS` of `finetuned/shipped_verifier.py`. Examples:
   statements of abstracts in plain forms, as they stand, turned, weakened, denied; the marked stretches of the training
   trials (60 %), the same ways; sentences against their one-word twins and denials; foreign, neighbouring and hard
-  evidence. Calibration: 15 % of the trials and 8 % of the abstracts; test: 25 % and 8 %.
+  evidence. The last leg: mostly trials, and evidence written for them with two arms' numbers, ratios and
+  intervals. Calibration: 15 % of the trials and 8 % of the abstracts; test: 25 % and 8 %.
+- A sentence that repeats a claim, or differs in one direction, denial or number, is found by a rule (`copied`). The set
+  "Sentences" is made of such copies, so that its figures measure the rule and say nothing of free paraphrase.
 - The files here were made on two cores that were shared with other work: legs end by the clock, so that a run on an
   idle machine sees more examples and gives other weights, not the same ones.
 """,

@@ -18,6 +18,7 @@ from .examples import Example
 from .logistic import fit
 from .pair_model import PairModel, encode_pairs, load_minilm
 from .pair_training import LoraRecipe, continue_from, freeze_lowest, save_adapter, train, with_lora
+from .two_arms import on_trials
 from .verifier import AGREEMENT, LABELS, RELEVANCE, Verifier
 from .verifier_calibration import SUPPORTED, UNVERIFIABLE, Judged, judged_findings, judged_sentences
 from .verifier_data import ABSTRACTS, TRIALS, Corpus, Part, part_of, read_corpus, read_jsonl, training_examples, trials
@@ -29,7 +30,10 @@ LEGS = (
     LoraRecipe(),
     LoraRecipe(seed=1, learning_rate=7e-4, head_rate=1e-3, frozen=2),
     LoraRecipe(seed=2, learning_rate=5e-4, head_rate=7e-4, frozen=2),
+    LoraRecipe(seed=3, learning_rate=5e-4, head_rate=5e-4, frozen=2, minutes=12.0),
 )
+ON_TRIALS = 3  # from this leg on, trials and two arms' numbers are what most examples are made of
+FIT_SEEDS = (0, 1)  # the head is fitted on every claim of the calibration part in as many wordings
 
 
 def make_verifier(
@@ -38,7 +42,7 @@ def make_verifier(
     """Train the adapter in legs, then fit the calibration; it all ends up in `out`. `limit`: of the abstracts read."""
     corpus, found = read_corpus(data, limit=limit), trials(data)
     for number, leg in enumerate(legs):
-        examples = training_examples(found, corpus, leg.seed)
+        examples = (training_examples if number < ON_TRIALS else on_trials)(found, corpus, leg.seed)
         if limit is not None:
             examples = examples[: 4 * limit]
         say(
@@ -46,7 +50,7 @@ def make_verifier(
             f"findings"
         )
         train_adapter(examples, len(DIRECTIONS), out, leg, start=out if number else None, say=say)
-    judged = judged_claims(data, found, corpus, "calibration", seed=0)
+    judged = [j for seed in FIT_SEEDS for j in judged_claims(data, found, corpus, "calibration", seed=seed)]
     calibrate(out, judged)
     say(f"calibrated on {len(judged)} claims")
 
@@ -109,11 +113,12 @@ def calibrate(folder: Path, judged: list[Judged]) -> None:
     labels = np.array([j.label for j in judged])
     said = labels[numbers] != UNVERIFIABLE
     unread = np.bincount(np.delete(labels, numbers), minlength=3) + np.array([0.1, 0.1, 1.0])
+    wrong = (unread[:UNVERIFIABLE] / unread.sum()).round(5).tolist()
     document = {
         "labels": list(LABELS),
         "relevance": _binary(RELEVANCE, relevance, ~said, balance=0.0),
         "agreement": _binary(AGREEMENT, agreement[said], labels[numbers][said] == SUPPORTED, balance=1.0),
-        "without evidence": (unread / unread.sum()).round(5).tolist(),
+        "without evidence": [*wrong, round(1 - sum(wrong), 5)],
     }
     (folder / "calibration.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from .adapters import Shipped, load_shipped, shipped_folder
 from .claims import DIRECTIONS, Claim, read_claim
+from .copied import copied
 from .evidence_rules import read_evidence
 from .examples import mark_for
-from .marking import key_words
-from .pair_model import encode_pairs, predict
+from .marking import intervals, key_words, significance
+from .pair_model import encode_pairs, pieces, predict
 from .passages import choose, sentences
 
 LABELS = ("supported", "contradicted", "unverifiable")
@@ -39,6 +40,16 @@ AGREEMENT = (
     "rules disagree",
     "number missing",
     "number missing, words shared",
+    "chance agrees",
+    "copied",
+)
+PLANNED = 0.05  # weight of a sentence that says what was planned; chosen on the calibration part
+_PLAN = re.compile(
+    r"\b(?:aim(?:s|ed)?|objectives?|purpose|whether|hypothes\w+|designed|"
+    r"to (?:compare|evaluate|assess|investigate|determine|examine|explore|test|study)|"
+    r"were (?:randomi[sz]ed|randomly|allocated|assigned|measured|assessed|evaluated|recorded)|"
+    r"we (?:compared|evaluated|assessed|investigated|examined))\b",
+    re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?![\w])")
 
@@ -87,10 +98,16 @@ class Verifier:
         relevance, agreement = [], []
         for n, share in zip(numbers, shared, strict=True):
             texts = [windows[i].text for i in of_pair[n]]
-            nothing, asserted, rules = _join(claims[n], texts, read[of_pair[n]])
+            same = _copies(pairs[n][0], texts)
+            nothing, asserted, rules = _join(claims[n], texts, read[of_pair[n]], same)
             missing = _numbers_missing(*pairs[n])
             relevance.append([nothing, share, nothing * share, missing])
-            agreement.append([_log(asserted), _log(1 - asserted), *rules, missing, missing * share])
+            agreement.append(
+                [
+                    *(_log(asserted), _log(1 - asserted), *rules[:2], missing, missing * share, rules[2]),
+                    1.0 if 1 in same else min(same),
+                ]
+            )
         return (
             np.array(relevance).reshape(-1, len(RELEVANCE)),
             np.array(agreement).reshape(-1, len(AGREEMENT)),
@@ -106,27 +123,43 @@ class Verifier:
 
 def windows_of(claim: str, evidence: str) -> list[str]:
     """Return the stretches of evidence to be read for a claim; none if nothing in it has to do with the claim."""
-    pieces = sentences(evidence)
-    if len(pieces) <= WHOLE:
-        whole = " ".join(pieces)
+    parts = sentences(evidence)
+    if len(parts) <= WHOLE:
+        whole = " ".join(parts)
         return [whole] if key_words(whole) & key_words(claim) else []
-    return [pieces[n] for n in choose(claim, pieces, WINDOWS)]
+    return [parts[n] for n in choose(claim, parts, WINDOWS)]
 
 
-def _join(claim: Claim, texts: list[str], read: Rows) -> tuple[float, float, tuple[float, float]]:
+def _planned(text: str) -> bool:
+    return bool(_PLAN.search(text)) and not significance(text)
+
+
+def _copies(claim: str, texts: Sequence[str]) -> list[int]:
+    """Return `copied` of each window; what was only planned confirms no claim of what was found."""
+    return [0 if _planned(t) and not _PLAN.search(claim) else copied(claim, t) for t in texts]
+
+
+def _join(
+    claim: Claim, texts: list[str], read: Rows, same: list[int]
+) -> tuple[float, float, tuple[float, float, float]]:
     """Join the windows: the more a window says about the claim, the more its direction counts.
 
-    Returns the log of the least "nothing", the probability of the asserted direction, and whether the rules, reading
-    the most relevant window, agree or disagree.
+    A sentence that says what was planned, and not what was found, counts little unless the claim is taken from it.
+    Returns the log of the least "nothing", the probability of the asserted direction, whether the rules, reading the
+    weightiest window, agree or disagree, and whether what is left to chance agrees (above 0) or disagrees (below).
     """
     relevant = 1 - read[:, DIRECTIONS.index("nothing")]
-    weight = relevant**SHARPNESS / (relevant**SHARPNESS).sum()
+    planned = np.array([_planned(t) and not s for t, s in zip(texts, same, strict=True)])
+    weight = np.maximum(relevant, 0.01) ** SHARPNESS * np.where(planned, PLANNED, 1.0)
+    weight /= weight.sum()
     directions = (weight[:, None] * read[:, :3] / read[:, :3].sum(axis=1, keepdims=True)).sum(axis=0)
-    best = int(relevant.argmax())
+    best = int(weight.argmax())
     ruled = read_evidence(claim, texts[best])
     agree = ruled in claim.asserts
     asserted = sum(float(directions[DIRECTIONS.index(d)]) for d in claim.asserts)
-    return _log(1 - relevant[best]), asserted, (float(agree), float(not agree and ruled != "nothing"))
+    chance = float(weight @ [{kind for _, kind in [*significance(t), *intervals(t)]} == {"chance"} for t in texts])
+    rules = (float(agree), float(not agree and ruled != "nothing"), chance if "same" in claim.asserts else -chance)
+    return _log(1 - relevant.max()), asserted, rules
 
 
 def words_shared(tokenizer: Any, pairs: Sequence[tuple[str, str]]) -> list[float]:
@@ -136,10 +169,7 @@ def words_shared(tokenizer: Any, pairs: Sequence[tuple[str, str]]) -> list[float
     """
     if not pairs:
         return []
-    ids = [
-        [frozenset(i) for i in tokenizer([p[n] for p in pairs], add_special_tokens=False, verbose=False)["input_ids"]]
-        for n in (0, 1)
-    ]
+    ids = [[frozenset(i) for i in pieces(tokenizer, [p[n] for p in pairs])] for n in (0, 1)]
     return [_weight(first & second) / max(_weight(first), 1e-9) for first, second in zip(*ids, strict=True)]
 
 

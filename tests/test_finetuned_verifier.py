@@ -17,13 +17,15 @@ from peft import PeftModel
 
 from finetuned.adapters import load_shipped, merge_lora, shipped_folder
 from finetuned.claims import DIRECTIONS
+from finetuned.copied import copied
 from finetuned.errors import ShippedModelError
-from finetuned.examples import Example, prepare
+from finetuned.examples import Example, Finding, prepare
 from finetuned.pair_model import PairModel, batches, collate, encode_pairs, load_minilm, predict
 from finetuned.pair_training import LoraRecipe
 from finetuned.reader import load_reader
 from finetuned.shipped_models import FILES, make_shipped
 from finetuned.shipped_verifier import judged_claims, train_adapter
+from finetuned.two_arms import two_arm_evidence
 from finetuned.verifier import LABELS, load_verifier
 from finetuned.verifier_calibration import CONTRADICTED, SUPPORTED, UNVERIFIABLE, alter_number
 from finetuned.verifier_data import TRIALS, Corpus, part_of, trials
@@ -86,6 +88,59 @@ def test_scores_are_probabilities_and_do_not_depend_on_the_batch() -> None:
     alone = np.concatenate([load_verifier().scores([pair]) for pair in pairs])
     assert np.abs(together - alone).max() < 0.03  # bfloat16 rounds by the shape of the batch
     assert load_verifier().scores([]).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("claim", "sentence", "expected"),
+    [
+        ("Zinc reduced deaths by 12 % in sepsis.", "Overall, zinc decreased deaths by 12% in sepsis (p = 0.01).", 1),
+        ("Zinc reduced deaths by 12 % in sepsis.", "Zinc reduced deaths by 31 % in sepsis.", -1),
+        ("Zinc reduced deaths in sepsis.", "Zinc increased deaths in sepsis.", -1),
+        ("Zinc reduced deaths in sepsis.", "Zinc was not found to have reduced deaths in sepsis.", -1),
+        ("Deaths were rarer with zinc than with iron.", "Deaths were rarer with iron than with zinc.", 0),
+        ("Zinc reduced deaths in sepsis.", "Fewer patients with sepsis died after zinc.", 0),
+        ("Zinc reduced deaths in severe sepsis.", "Zinc and deaths in severe sepsis were recorded.", 0),
+    ],
+)
+def test_a_copy_and_what_differs_in_one_word(claim: str, sentence: str, expected: int) -> None:
+    assert copied(claim, sentence) == expected
+
+
+def test_a_sentence_of_the_evidence_is_not_contradicted_and_a_plan_confirms_nothing() -> None:
+    plan = "We assessed whether zinc reduced mortality compared with placebo."
+    scores = load_verifier().scores([(EVIDENCE, f"It was a trial. {EVIDENCE} It ended early."), (EVIDENCE, plan)])
+    assert scores[0].argmax() == SUPPORTED
+    assert scores[1][SUPPORTED] < scores[0][SUPPORTED]
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence"),
+    [
+        ("Zinc \ud800 reduced fever.", "Zinc reduced \udfff fever."),
+        ("Zinc \ud83d", "iron"),
+        ("", ""),
+        ("Zinc.", "\n\n  "),
+        ("Zinc\x00 [SEP] [MASK]", "zinc [unused1] 1.2.3 vs 9,99,9"),
+    ],
+)
+def test_odd_text_is_read_without_an_error(claim: str, evidence: str) -> None:
+    assert load_verifier().scores([(claim, evidence)]).sum() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("direction", ["up", "down", "same"])
+def test_what_is_written_for_two_arms_says_what_it_is_labelled(direction: str) -> None:
+    rng = random.Random(3)
+    finding = Finding("1", "death", "Zinc", "Iron", direction, "")
+    read = 0
+    for _ in range(300):
+        evidence = two_arm_evidence(finding, direction, "length of stay", rng)
+        p = re.search(r"In the Zinc and Iron groups, death was ([\d.]+)\S* ?\w* and ([\d.]+).*\((.*)\)", evidence)
+        if p:
+            read += 1
+            small = bool(re.search(r"<|= ?0\.0", p[3])) and p[3] != "p = 0.06"
+            assert small == (direction != "same")
+            assert direction == "same" or (float(p[1]) > float(p[2])) == (direction == "up")
+    assert read
 
 
 @pytest.mark.parametrize(
