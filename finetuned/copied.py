@@ -10,6 +10,13 @@ from .marking import key_words
 
 ALIKE = 0.8  # share of the claim's words that stand in the same order
 _TOKEN = re.compile(r"\d+(?:[.,·]\d+)*|[^\W\d_]+(?:-[^\W\d_]+)*")
+# What only introduces a finding, and says nothing of it.
+_LEAD = re.compile(
+    r"\A[\s\"“]*(?:in this (?:study|trial|paper)|in the words of the (?:paper|authors)|according to the (?:authors|paper|study|"
+    r"abstract)|(?:we|the (?:authors|paper|study|trial|results)) (?:report|found|find|conclude|show|state|suggest)(?:s|d|"
+    r"ed)? that|however|overall|moreover|furthermore|in conclusion|in addition)\b[,:]?\s+",
+    re.IGNORECASE,
+)
 _DENIAL = frozenset("not no never nor neither without cannot failed fails fail non lack lacked".split())
 
 
@@ -18,6 +25,7 @@ def copied(claim: str, text: str) -> int:
 
     0: it is worded otherwise, or its words are in another order. Words of one sense ("raised", "increased") are one.
     """
+    claim = _LEAD.sub("", claim)
     words = key_words(claim)
     if not words or len(words & key_words(text)) < ALIKE / 2 * len(words):
         return 0

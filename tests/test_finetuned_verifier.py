@@ -96,6 +96,8 @@ def test_scores_are_probabilities_and_do_not_depend_on_the_batch() -> None:
         ("Zinc reduced deaths by 12 % in sepsis.", "Overall, zinc decreased deaths by 12% in sepsis (p = 0.01).", 1),
         ("Zinc reduced deaths by 12 % in sepsis.", "Zinc reduced deaths by 31 % in sepsis.", -1),
         ("Zinc reduced deaths in sepsis.", "Zinc increased deaths in sepsis.", -1),
+        ("The authors report that zinc reduced deaths in sepsis.", "Zinc reduced deaths in sepsis.", 1),
+        ('In the words of the paper, "zinc reduced deaths in sepsis."', "Zinc increased deaths in sepsis.", -1),
         ("Zinc reduced deaths in sepsis.", "Zinc was not found to have reduced deaths in sepsis.", -1),
         ("Deaths were rarer with zinc than with iron.", "Deaths were rarer with iron than with zinc.", 0),
         ("Zinc reduced deaths in sepsis.", "Fewer patients with sepsis died after zinc.", 0),
