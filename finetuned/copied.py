@@ -12,9 +12,10 @@ ALIKE = 0.8  # share of the claim's words that stand in the same order
 _TOKEN = re.compile(r"\d+(?:[.,·]\d+)*|[^\W\d_]+(?:-[^\W\d_]+)*")
 # What only introduces a finding, and says nothing of it.
 _LEAD = re.compile(
-    r"\A[\s\"“]*(?:in this (?:study|trial|paper)|in the words of the (?:paper|authors)|according to the (?:authors|paper|study|"
-    r"abstract)|(?:we|the (?:authors|paper|study|trial|results)) (?:report|found|find|conclude|show|state|suggest)(?:s|d|"
-    r"ed)? that|however|overall|moreover|furthermore|in conclusion|in addition)\b[,:]?\s+",
+    r"\A[\s\"“]*(?:in this (?:study|trial|paper)|in the words of the (?:paper|authors)"
+    r"|according to the (?:authors|paper|study|abstract)"
+    r"|(?:we|the (?:authors|paper|study|trial|results)) (?:report|found|find|conclude|show|state|suggest)(?:s|d|ed)? that"
+    r"|however|overall|moreover|furthermore|in conclusion|in addition)\b[,:]?\s+",
     re.IGNORECASE,
 )
 _DENIAL = frozenset("not no never nor neither without cannot failed fails fail non lack lacked".split())
