@@ -14,7 +14,8 @@ _TOKEN = re.compile(r"\d+(?:[.,·]\d+)*|[^\W\d_]+(?:-[^\W\d_]+)*")
 _LEAD = re.compile(
     r"\A[\s\"“]*(?:in this (?:study|trial|paper)|in the words of the (?:paper|authors)"
     r"|according to the (?:authors|paper|study|abstract)"
-    r"|(?:we|the (?:authors|paper|study|trial|results)) (?:report|found|find|conclude|show|state|suggest)(?:s|d|ed)? that"
+    r"|(?:we|the (?:authors|paper|study|trial|results))"
+    r" (?:report|found|find|conclude|show|state|suggest)(?:s|d|ed)? that"
     r"|however|overall|moreover|furthermore|in conclusion|in addition)\b[,:]?\s+",
     re.IGNORECASE,
 )
