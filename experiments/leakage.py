@@ -50,9 +50,8 @@ def check_leakage(
     with Index(config.index) as index:
         files = [hashlib.sha256(file.read_bytes()).hexdigest() for file in config.training]
         key = fingerprint("2", index_identity(index.manifest), samples, files)
-        if path.is_file() and (known := orjson.loads(path.read_bytes()))["key"] == key:
-            found: dict[str, Any] = known
-            return found
+        if (known := read_leakage(run)) is not None and known["key"] == key:
+            return known
         every = [(task, sample) for task, listed in samples.items() for sample in listed]
         golds = {pmid: index.get(pmid) for _, sample in every for pmid in sample.gold_pmids}
         documents = _documents(config.index, index.manifest.generation)
@@ -80,6 +79,16 @@ def check_leakage(
     partial.write_bytes(orjson.dumps(result))
     partial.replace(path)
     return result
+
+
+def read_leakage(run: Path) -> dict[str, Any] | None:
+    """Return what RUN/leakage.json holds; None if there is none, or only a damaged one, which `run` makes again."""
+    path = run / "leakage.json"
+    try:
+        found: dict[str, Any] = orjson.loads(path.read_bytes()) if path.is_file() else {}
+    except orjson.JSONDecodeError:
+        return None
+    return found if {"key", "tasks"} <= set(found) else None
 
 
 def near_duplicates(

@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from .estimates import proportion_interval
 from .interaction import two_by_two
-from .leakage import ANSWER, GOLD, IN_INDEX, NEAR
+from .leakage import ANSWER, GOLD, IN_INDEX, NEAR, read_leakage
 from .metrics import sample_scores
 from .records import ANSWERED, Outcome, Record, Sample
 from .report import Scored, compare_all, published_tasks, reading_sentence, score_run
@@ -125,10 +123,9 @@ def _rate(records: Sequence[Record], samples: Mapping[str, Sample]) -> dict[str,
 
 def strata(run: Path, content: Mapping[str, Any], scored: Mapping[str, Scored]) -> dict[str, Any]:
     """Return accuracy on clean and exposed samples, for each way a sample can be exposed (`leakage.py`)."""
-    path = run / "leakage.json"
-    if not path.is_file():
+    checked = read_leakage(run)
+    if checked is None:
         return {}
-    checked = orjson.loads(path.read_bytes())
     found: dict[str, Any] = {}
     for name, one in scored.items():
         entry = checked["tasks"].get(name)

@@ -34,7 +34,12 @@ def read_run(run: Path) -> dict[str, Any]:
     path = run / "run.json"
     if not path.is_file():
         raise RecordsError(f"no run in {run}: it has no run.json. `experiment run` or `experiment import` makes one")
-    content: dict[str, Any] = orjson.loads(path.read_bytes())
+    try:
+        content: dict[str, Any] = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise RecordsError(
+            f"{path} is damaged ({error}): delete it and run the same command again; the records are kept"
+        ) from None
     if content.get("format") != FORMAT:
         raise RecordsError(f"{path} has format {content.get('format')!r}, this version reads {FORMAT}")
     return content

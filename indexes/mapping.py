@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -15,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from .encoders import Encoder, load_encoder
 from .errors import CorruptIndexError, NotAnIndexError, StorageError
 from .manifest import Manifest, read_manifest
 from .parity import has_gpu
-from .shards import Progress, Shard, find_shard, make_shard, shard_key
+from .shards import Progress, Shard, find_shard, make_shard, shard_key, sound_shard
 from .storage import sha256_file
 from .store import Store
 
@@ -72,7 +74,7 @@ def map_sources(
     _remove_debris(shards)
     digests = {path: sha256_file(path) for path in files}
     keys = {path: shard_key(digest, loaded.info.fingerprint) for path, digest in digests.items()}
-    pending = list({keys[p]: p for p in files if find_shard(shards, keys[p]) is None}.values())
+    pending = list({keys[p]: p for p in files if sound_shard(shards, keys[p]) is None}.values())
     tally = Tally(report, {str(p): p.stat().st_size for p in pending})
     count = min(workers or os.cpu_count() or 1, len(pending))
     worth_it = sum(tally.sizes.values()) > POOL_FROM or workers
@@ -131,12 +133,15 @@ class EarlierVectors:
             manifest = read_manifest(directory)
             if manifest.encoder.fingerprint == encoder.info.fingerprint:
                 return EarlierVectors(directory, manifest)
-        except (NotAnIndexError, CorruptIndexError):
+        except (NotAnIndexError, CorruptIndexError, sqlite3.Error, orjson.JSONDecodeError):
             return None  # nothing to reuse; a build makes the index anew in any case
         return None
 
     def __call__(self, pmid: str, text_hash: bytes) -> NDArray[np.float16] | None:
-        origin = self._store.origin(int(pmid))
+        try:
+            origin = self._store.origin(int(pmid))
+        except sqlite3.Error:  # a damaged generation: nothing to reuse, and the new one does not need it
+            return None
         if origin is None or origin[2] != text_hash:
             return None
         rows = self._vectors[origin[0]]

@@ -98,6 +98,12 @@ def text_hash(document: Document) -> bytes:
     return hashlib.blake2b(encoder_text(document).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+FIELDS = frozenset(
+    "source sha256 bytes encoder dimension vectors reused records documents deletions skipped problems damage "
+    "files".split()
+)
+
+
 def shard_key(source_sha256: str, encoder_fingerprint: str) -> str:
     return hashlib.sha256(f"{PARSER}:{source_sha256}:{encoder_fingerprint}".encode()).hexdigest()[:32]
 
@@ -105,6 +111,20 @@ def shard_key(source_sha256: str, encoder_fingerprint: str) -> str:
 def find_shard(shards: Path, key: str) -> Shard | None:
     path = shards / key / "shard.json"
     return Shard(path.parent, orjson.loads(path.read_bytes())) if path.is_file() else None
+
+
+def sound_shard(shards: Path, key: str) -> Shard | None:
+    """Return a finished shard whose files are as they were written; a damaged one is removed, to be made again."""
+    try:
+        shard = find_shard(shards, key)
+        if shard is not None:
+            shard.check()
+            if missing := FIELDS - set(shard.meta):
+                raise KeyError(*missing)
+        return shard
+    except (CorruptIndexError, orjson.JSONDecodeError, KeyError):
+        shutil.rmtree(shards / key)
+        return None
 
 
 def make_shard(
