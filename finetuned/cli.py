@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .terminal import AsJson, print_json, print_table
 from .training.cli import compare, run
 
 if TYPE_CHECKING:
@@ -28,16 +27,7 @@ train_app = typer.Typer(
     epilog="Example: clinrag train decontaminate train.jsonl --task benchmark.json",
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 _SHOWN = 20  # findings and neighbours in the readable report; --json has all
-
-
-def _out(text: str = "") -> None:
-    print(text)
-
-
-def _json(document: Any) -> None:
-    print(json.dumps(document, ensure_ascii=False, indent=2))
 
 
 @models_app.command("list", epilog="Example: clinrag models list --default")
@@ -54,10 +44,10 @@ def list_models(
 
     pairs = select_pairs(ungated=ungated, default=default, fits_gb=fits)
     if as_json:
-        _json([pair_json(pair) for pair in pairs])
+        print_json([pair_json(pair) for pair in pairs])
         return
     rows = [_row(pair) for pair in pairs]
-    _table(("name", "tuned model", "general counterpart", "billions", "GPU GB", "access", "adaptation"), rows)
+    print_table(("name", "tuned model", "general counterpart", "billions", "GPU GB", "access", "adaptation"), rows)
     print(
         f"{len(pairs)} pairs; * = to start with; `clinrag models show NAME` gives the facts and sources",
         file=sys.stderr,
@@ -92,34 +82,34 @@ def show(
     pair = get_pair(name)
     document = pair_json(pair)
     if as_json:
-        _json(document)
+        print_json(document)
         return
-    _out(pair.name + ("  (to start with)" if pair.default else ""))
+    print(pair.name + ("  (to start with)" if pair.default else ""))
     for title, side, model in (("tuned", "tuned", pair.tuned), ("counterpart", "general", pair.counterpart)):
         spec = f"  pair:{pair.name}/{side}" if model.repo else "  no public weights"
-        _out(f"\n{title}{spec}")
+        print(f"\n{title}{spec}")
         for key, fact in document[title].items():
             if isinstance(fact, dict):
                 _fact(key, fact)
             else:
-                _out(f"  {key:<16} {'?' if fact is None else fact}")
+                print(f"  {key:<16} {'?' if fact is None else fact}")
         if model.repo and model.gated is not False:
-            _out(f"  {access_hint(model)}")
-    _out("\nadaptation")
+            print(f"  {access_hint(model)}")
+    print("\nadaptation")
     _fact("derived_from", document["derived_from"])
     _fact("method", document["adaptation"])
     for key, fact in document["trained_on"].items():
         _fact(key, fact)
     for quirk in pair.quirks:
-        _out(f"  note: {quirk}")
+        print(f"  note: {quirk}")
     for address in document["quirks_sources"]:
-        _out(f"  notes from: {address}")
+        print(f"  notes from: {address}")
 
 
 def _fact(key: str, fact: dict[str, Any]) -> None:
     value = fact["value"]
     shown = "?" if value is None else ", ".join(value) if isinstance(value, list) else str(value)
-    _out(f"  {key:<16} {shown:<44} {fact['source'] or 'no source found'}".rstrip())
+    print(f"  {key:<16} {shown:<44} {fact['source'] or 'no source found'}".rstrip())
 
 
 train_app.command(epilog="Example: clinrag train run finetuned/recipes/tiny.yaml --out runs/tiny")(run)
@@ -163,11 +153,11 @@ def decontaminate(
             without |= report.rows(str(source), "review")
         written[str(target)] = {"rows": write_clean(source, target, without=without), "left_out": len(without)}
     if as_json:
-        _json({**report_json(report, near), "written": written})
+        print_json({**report_json(report, near), "written": written})
         return
     _report(report, near)
     for name, counts in written.items():
-        _out(f"wrote {name}: {counts['rows']} rows, {counts['left_out']} left out")
+        print(f"wrote {name}: {counts['rows']} rows, {counts['left_out']} left out")
 
 
 @train_app.command(epilog="Example: clinrag train shipped verifier --data ../shared/data --out verifier/")
@@ -184,7 +174,7 @@ def shipped(
     from .shipped_models import make_shipped
 
     make_shipped(name, data, out, start=start, limit=limit, say=lambda line: print(line, file=sys.stderr, flush=True))
-    _out(f"wrote {out}; its figures: {out / 'README.md'}")
+    print(f"wrote {out}; its figures: {out / 'README.md'}")
 
 
 def _neighbours(training: list[Path], tasks: list[Path]) -> dict[str, tuple[Neighbour, ...]]:
@@ -210,32 +200,17 @@ def _report(report: Report, near: dict[str, tuple[Neighbour, ...]] | None) -> No
         )
         for c in report.comparisons
     ]
-    _table(("training set", "task", "rows", "items", "remove", "review", "items leaked", "by rule"), rows)
+    print_table(("training set", "task", "rows", "items", "remove", "review", "items leaked", "by rule"), rows)
     findings = [(c, f) for c in report.comparisons for f in c.findings]
     findings.sort(key=lambda pair: pair[1].verdict != "remove")
     for c, f in findings[:_SHOWN]:
         where = f"row {f.row} of {Path(c.training).name} | {c.task} {f.item_id}"
-        _out(f"{f.verdict}: {where} | {f.rule}, 8-grams {f.coverage:.0%}")
-        _out(f'    "{f.excerpt}"')
+        print(f"{f.verdict}: {where} | {f.rule}, 8-grams {f.coverage:.0%}")
+        print(f'    "{f.excerpt}"')
     if len(findings) > _SHOWN:
-        _out(f"... and {len(findings) - _SHOWN} more; --json has all")
+        print(f"... and {len(findings) - _SHOWN} more; --json has all")
     for name, found in (near or {}).items():
-        _out(f"texts of close meaning in {Path(name).name}: {len(found)} (to be read; none is removed for it)")
+        print(f"texts of close meaning in {Path(name).name}: {len(found)} (to be read; none is removed for it)")
         for n in found[:_SHOWN]:
-            _out(f"  {n.cosine:.2f}  row {n.row} | {n.task} {n.item_id}\n    {n.text!r}\n    {n.question!r}")
+            print(f"  {n.cosine:.2f}  row {n.row} | {n.task} {n.item_id}\n    {n.text!r}\n    {n.question!r}")
     print(f"compared in {report.seconds:.1f} s", file=sys.stderr)
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Print a table: drawn on a terminal, plain tab-separated lines in a pipe."""
-    if not sys.stdout.isatty():
-        for row in (head, *rows):
-            _out("\t".join(row))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*head, box=None, header_style="bold")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from finetuned.terminal import AsJson, print_json, print_table
 
 Recipe = Annotated[Path, typer.Argument(metavar="RECIPE.yaml", help="What to train, on what, and how.")]
 Out = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Where the run goes; else the recipe's out, else $CLINRAG_HOME/runs/."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 
 def run(recipe: Recipe, out: Out = None, as_json: AsJson = False) -> None:
@@ -30,9 +29,10 @@ def run(recipe: Recipe, out: Out = None, as_json: AsJson = False) -> None:
     if not _first():
         return
     if as_json:
-        _json({"out": str(folder), **record})
+        print_json({"out": str(folder), **record})
         return
-    _table(matrix(record))
+    head, *rows = matrix(record)
+    print_table(head, rows)
     print(f"\nmodel card and loss curve: {folder}/README.md, {folder}/curve.png\nuse it: --llm run:{folder}")
 
 
@@ -47,9 +47,10 @@ def compare(recipe: Recipe, out: Out = None, as_json: AsJson = False) -> None:
     folder = read.out or _home() / "runs" / f"{recipe.stem}-compared"
     table = train_all(read, folder)
     if as_json:
-        _json({"out": str(folder), **table})
+        print_json({"out": str(folder), **table})
         return
-    _table(table_rows(table))
+    head, *rows = table_rows(table)
+    print_table(head, rows)
     for method, reason in table["left_out"].items():
         print(f"{method} left out: {reason}")
 
@@ -79,22 +80,3 @@ def _first() -> bool:
     import os
 
     return os.environ.get("RANK", "0") == "0"
-
-
-def _json(document: Any) -> None:
-    print(json.dumps(document, ensure_ascii=False, indent=2))
-
-
-def _table(rows: list[tuple[str, ...]]) -> None:
-    """Print a table: drawn on a terminal, plain tab-separated lines in a pipe."""
-    if not sys.stdout.isatty():
-        for row in rows:
-            print("\t".join(row))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*rows[0], box=None, header_style="bold")
-    for row in rows[1:]:
-        table.add_row(*row)
-    Console().print(table)
