@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .assemble import assemble
-from .dense import Dense
+from .assemble import assemble, is_whole
+from .dense import QUESTIONS, Dense
 from .encoders import MINILM, Encoder, EncoderInfo, load_encoder
-from .errors import EncoderError, StorageError
+from .errors import CorruptIndexError, EncoderError, StorageError
 from .manifest import Manifest, read_manifest
 from .mapping import Engine, Report, map_sources, silent
 from .shards import Shard, find_shard
 from .sources import find_sources
-from .storage import disk_errors, exclusive
+from .storage import disk_errors, exclusive, sha256_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,11 @@ def update(
     """Apply later files to an existing index, in the order given; only texts that it has not seen are embedded.
 
     A file that the index holds already keeps its place: applying it again would bring back what later files changed.
+    A damaged generation is made anew from its shards.
 
     Raises:
         NotAnIndexError: there is nothing to update.
+        CorruptIndexError: the manifest, a shard, or the questions it was tuned with are damaged.
         SourceError, EncoderError, BusyIndexError, StorageError, EngineError: their texts say what to do.
     """
     read_manifest(directory)
@@ -85,10 +87,22 @@ def update(
         held = {s.shard for s in current.sources}
         fresh = [s for s in shards if s.key not in held]
         kept = [_held(directory, s.shard, s.name) for s in current.sources]
-        if not fresh:
+        if not fresh and is_whole(directory, current):
             return BuildResult(current, 0, 0, tuple(kept))
-        dense = Dense.of(directory / "generations" / current.generation, current.faiss)
+        folder = directory / "generations" / current.generation
+        _check_questions(folder / QUESTIONS, current, directory)
+        dense = Dense.of(folder, current.faiss)
         return _finish(directory, [*kept, *fresh], fresh, loaded, report, dense, base=current)
+
+
+def _check_questions(path: Path, manifest: Manifest, directory: Path) -> None:
+    """Refuse to tune with other questions than the index was: nothing else of a damaged generation is handed on."""
+    known = manifest.files.get(path.name)
+    if known is not None and not (path.is_file() and sha256_file(path) == known):
+        raise CorruptIndexError(
+            f"{path} is damaged: give the questions again: clinrag index build {directory} SOURCE... "
+            "--queries FILE.jsonl with all sources"
+        )
 
 
 def open_encoder(manifest: Manifest, directory: Path, encoder: str | Encoder | None = None) -> Encoder:
@@ -145,4 +159,5 @@ def _held(directory: Path, key: str, source: str) -> Shard:
             f"the shard {key} of {source} is missing from {directory / 'shards'}; build again from all sources: "
             f"clinrag index build {directory} SOURCE..."
         )
+    found.check()
     return found
