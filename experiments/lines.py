@@ -18,13 +18,17 @@ from indexes.storage import seal, unseal
 from .errors import RecordsError
 
 
+def to_line(row: Any) -> bytes:
+    return seal(orjson.dumps(row)) + b"\n"
+
+
 def append_lines(path: Path, rows: Iterable[Any]) -> list[dict[str, Any]]:
     """Append records or dicts in one write, which hands them to the system; return them as they will be read."""
-    written = [orjson.dumps(row) for row in rows]
+    written = [to_line(row) for row in rows]
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as stream:
-        stream.write(b"".join(seal(row) + b"\n" for row in written))
-    return [orjson.loads(row) for row in written]
+        stream.write(b"".join(written))
+    return [unseal(line) for line in written]
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

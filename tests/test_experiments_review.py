@@ -20,8 +20,9 @@ from typer.testing import CliRunner
 from clinrag import app
 from experiments.audit.records import Frame, Judgement, Verdict, evidence_path, judgements_path
 from experiments.errors import ConfigError, DataFormatError, RecordsError
+from experiments.lines import append_lines
 from experiments.metrics.agreement import cohens_kappa
-from experiments.records import Sample, append_lines, write_samples
+from experiments.records import Sample, write_samples
 from experiments.review.agreement import review_rates
 from experiments.review.command import markdown, read_review, write_review
 from experiments.review.drawing import Drawn, Key, allocate, draw, key_path, read_key
