@@ -9,10 +9,10 @@ from pathlib import Path
 from .assemble import assemble, is_whole
 from .dense import QUESTIONS, Dense
 from .encoders import MINILM, Encoder, EncoderInfo, load_encoder
-from .errors import CorruptIndexError, EncoderError, StorageError
+from .errors import CorruptIndexError, EncoderError, NotAnIndexError, StorageError
 from .manifest import Manifest, read_manifest
 from .mapping import Engine, Report, map_sources, silent
-from .shards import Shard, find_shard
+from .shards import Shard, find_shard, sound_shard
 from .sources import find_sources
 from .storage import disk_errors, exclusive, sha256_file
 
@@ -54,6 +54,7 @@ def build(
     with disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
     with disk_errors(directory), exclusive(directory):
+        _drop_damaged(directory)
         shards = map_sources(directory, files, encoder=encoder, workers=workers, engine=engine, report=report)
         return _finish(directory, shards, shards, encoder, report, dense)
 
@@ -83,10 +84,10 @@ def update(
         current = read_manifest(directory)
         loaded = open_encoder(current, directory, encoder)
         name = current.encoder.name
+        kept = [_held(directory, s.shard, s.name) for s in current.sources]
         shards = map_sources(directory, files, encoder=loaded, name=name, workers=workers, engine=engine, report=report)
         held = {s.shard for s in current.sources}
         fresh = [s for s in shards if s.key not in held]
-        kept = [_held(directory, s.shard, s.name) for s in current.sources]
         if not fresh and is_whole(directory, current):
             return BuildResult(current, 0, 0, tuple(kept))
         folder = directory / "generations" / current.generation
@@ -150,6 +151,15 @@ def _finish(
     new = [s for s in mapped if s.fresh]
     reused = sum(s.meta["reused"] for s in new)
     return BuildResult(manifest, sum(s.meta["vectors"] for s in new) - reused, reused, tuple(shards))
+
+
+def _drop_damaged(directory: Path) -> None:
+    """Remove the present index's damaged shards, so that no vector of theirs is taken over."""
+    try:
+        for source in read_manifest(directory).sources:
+            sound_shard(directory / "shards", source.shard)
+    except (NotAnIndexError, CorruptIndexError):
+        pass  # nothing is taken over
 
 
 def _held(directory: Path, key: str, source: str) -> Shard:
