@@ -167,16 +167,37 @@ def _audited(folder: Path) -> Any:
 
 def _trained(folder: Path) -> Any:
     """Hash every file of every model of the run, and read what the run says it measured."""
-    out = folder / "model"
+    out = folder / "tuned"
     kept = [p for p in sorted(out.rglob("*")) if p.is_file() and p.parent.name in ("base", "model")]
     record = _without_times((out / "run.json").read_text())
     measured = [{k: v for k, v in stage.items() if k not in ("peak_memory",)} for stage in record["stages"]]
     return {str(p.relative_to(out)): hashlib.sha256(p.read_bytes()).hexdigest() for p in kept}, measured
 
 
+RECIPE = """
+architecture: {hidden: 16, feed_forward: 32, layers: 1, heads: 2, key_value_heads: 1, vocabulary: 400}
+method: full
+learning_rate: 0.004
+batch: 4
+max_length: 128
+checkpoint_every: 10
+held_out: 0.15
+decontaminate: false
+stages:
+  - {stage: inject, data: [papers], epochs: 1}
+  - stage: adapt
+    data: [questions.jsonl]
+    prompt: "Question: {question}\\n\\n{options?}\\n\\nAnswer with one word or letter."
+    answer: "{answer}"
+    choices: ["yes", "no", "maybe"]
+    epochs: 2
+"""
+
+
 def _recipe(folder: Path) -> None:
-    for package in ("indexes", "finetuned"):
-        (folder / package).symlink_to(ROOT / package)
+    _sources(folder)
+    shutil.copy(SAMPLE.parent / "questions.jsonl", folder)
+    (folder / "recipe.yaml").write_text(RECIPE)
 
 
 def _nothing(_: Path) -> None: ...
@@ -205,6 +226,6 @@ STORIES = {
         ),
         Story("run", "run", _config, ("experiment", "run", "config.yaml", "--index", "index", "--out", "run"), _report),
         Story("audit", "run", _answered, AUDIT, _audited, lock="audit/.lock"),
-        Story("train", "model", _recipe, ("train", "run", "finetuned/recipes/tiny.yaml", "--out", "model"), _trained),
+        Story("train", "tuned", _recipe, ("train", "run", "recipe.yaml", "--out", "tuned"), _trained),
     )
 }
