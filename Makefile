@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test format bench fuzz lock supply-chain clean
+.PHONY: demo test format bench fuzz lock pictures supply-chain clean
 demo: $(VENV)/.installed
 	$(BIN)/clinrag demo
 
@@ -19,6 +19,10 @@ bench: $(VENV)/.benched
 fuzz: $(VENV)/.tested
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3,<4'
 	$(BIN)/python tests/fuzz.py
+
+# The pictures in docs/: the architecture from the imports, the others by Chromium, on the synthetic sample.
+pictures: $(VENV)/.tested
+	$(BIN)/python tests/pictures.py
 
 # `make test` installs from the ranges in pyproject.toml; the lock says what they came to when it was made.
 lock: $(VENV)/.lockable
