@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from email.message import Message
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, metadata
+from typing import cast
 
 import pytest
 from conftest import ROOT
@@ -97,6 +98,21 @@ def test_licence_is_the_expression_then_classifiers_then_words() -> None:
 )
 def test_licences_that_bind_users_are_seen(said: str, goes: bool) -> None:
     assert goes_with_ours(said) is goes
+
+
+def test_table_in_the_documentation_names_each_direct_dependency_with_its_licence() -> None:
+    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").partition("| licence |")[2]
+    rows = dict(re.findall(r"^\| (\w+) \| (.*) \|$", page, re.MULTILINE))
+    words = {"PSF": "PSF|Python Software", "several": " AND "}
+    for requirement in declared(("openai", "ray", "train")):
+        name = canonicalize_name(requirement.name)
+        (row,) = [kind for kind, names in rows.items() if re.search(rf"(?<![\w-]){name}(?![\w-])", names)]
+        try:
+            said = licence(cast(Message, metadata(name)))
+        except PackageNotFoundError:
+            assert name == "ray"  # `make test` installs none
+            continue
+        assert re.search(words.get(row, row), said), (name, row, said)
 
 
 def test_ours_is_the_licence_that_the_others_are_held_against() -> None:
