@@ -153,16 +153,42 @@ def mend(path: Path) -> int:
     return len(content) - end
 
 
+def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the whole lines of a file with their numbers, passing over a torn last one; none if there is no file.
+
+    Raises:
+        RecordsError: a line in the middle is not JSON.
+    """
+    if not path.exists():
+        return
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            if line.endswith(b"\n") and line.strip():
+                try:
+                    yield number, orjson.loads(line)
+                except orjson.JSONDecodeError as error:
+                    raise RecordsError(f"{path}, line {number} is damaged ({error}): remove that line") from None
+
+
+def append_lines(path: Path, lines: Iterable[Any]) -> list[bytes]:
+    """Append records or dicts as JSON lines in one write; return the lines."""
+    written = [orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as stream:
+        stream.write(b"".join(written))
+    return written
+
+
 def read_records(path: Path) -> Iterator[Record]:
     """Yield a file's records in the order written, passing over a torn last line (it may still be written).
 
     Raises:
         RecordsError: a line in the middle is not a record.
     """
-    for number, line in _whole_lines(path):
+    for number, line in read_lines(path):
         try:
-            yield record_from_dict(orjson.loads(line))
-        except (orjson.JSONDecodeError, TypeError, KeyError, ValueError) as error:
+            yield record_from_dict(line)
+        except (TypeError, KeyError, ValueError) as error:
             raise RecordsError(f"{path}, line {number} is not a record ({error}): remove that line") from None
 
 
@@ -182,10 +208,10 @@ def write_samples(path: Path, samples: Iterable[Sample]) -> None:
 def read_samples(path: Path) -> list[Sample]:
     """Read what `write_samples` wrote."""
     samples = []
-    for number, line in _whole_lines(path):
+    for number, line in read_lines(path):
         try:
-            samples.append(sample_from_dict(orjson.loads(line)))
-        except (orjson.JSONDecodeError, TypeError, KeyError) as error:
+            samples.append(sample_from_dict(line))
+        except (TypeError, KeyError) as error:
             raise RecordsError(f"{path}, line {number} is not a sample ({error})") from None
     return samples
 
@@ -194,13 +220,6 @@ def _fields(value: Any) -> dict[str, Any]:
     if not is_dataclass(value):
         raise TypeError(f"{type(value).__name__} has no canonical JSON form")
     return {f.name: getattr(value, f.name) for f in fields(value)}
-
-
-def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if line.endswith(b"\n") and line.strip():
-                yield number, line
 
 
 def _is_json(line: bytes) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import BusyIndexError, StorageError
+from .errors import DISK, BusyIndexError, StorageError
 
 
 def sha256_file(path: Path) -> str:
@@ -79,13 +78,10 @@ def disk_errors(directory: Path) -> Iterator[None]:
 
 def _disk_reason(error: BaseException, directory: Path) -> str | None:
     words = str(error).lower()
-    if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return f"no permission ({error.strerror})"
-    if isinstance(error, OSError) and error.errno == errno.EIO:
-        return "the disk reports an input/output error"
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if isinstance(error, OSError) and error.errno in DISK:
+        return DISK[error.errno]
     # FAISS says only "write error" and tantivy wraps the errno in prose, so look at the disk as well.
-    if full or "no space left" in words or "is full" in words:
+    if "no space left" in words or "is full" in words:
         return "the disk is full"
     if isinstance(error, RuntimeError) and "write" in words and shutil.disk_usage(directory).free < 1 << 20:
         return "the disk is full"

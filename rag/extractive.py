@@ -6,13 +6,12 @@ import re
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.language_models import SimpleChatModel
+from langchain_core.messages import BaseMessage
 
 from indexes.lexical import STOP_WORDS, analyser
 
-from .prompt import ABSTAIN, Passage, read_prompt
+from .prompt import ABSTAIN, read_prompt
 from .sentences import Span, split_sentences
 
 # Below this `match` of the best passage the question counts as not answered. Chosen on a development half of real
@@ -30,7 +29,7 @@ _FINDING = re.compile(
 )
 
 
-class Extractive(BaseChatModel):
+class Extractive(SimpleChatModel):
     """Pick sentences of the passages by shared words, findings and position; abstain where too little matches."""
 
     answer_from: float = ANSWER_FROM
@@ -43,17 +42,14 @@ class Extractive(BaseChatModel):
     def _llm_type(self) -> str:
         return "extractive"
 
-    def _generate(
+    def _call(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
-    ) -> ChatResult:
+    ) -> str:
         question, passages = read_prompt(messages)
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(self._answer(question, passages)))])
-
-    def _answer(self, question: str, passages: list[Passage]) -> str:
         sound = [p for p in passages if p.status != "retracted"]
         best = max((p.match for p in sound), default=0.0)
         if best < self.answer_from:

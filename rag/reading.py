@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.language_models import SimpleChatModel
+from langchain_core.messages import BaseMessage
 
 from .extractive import ANSWER_FROM, best_sentences
 from .prompt import ABSTAIN, read_prompt
@@ -26,7 +25,7 @@ _QUESTION = re.compile(r"^Question: (.*?)(?=\n\nOptions:\n|\n\n|\Z)", re.DOTALL 
 _OPTION = re.compile(r"^([A-Z])\. (.+)$", re.MULTILINE)
 
 
-class Reading(BaseChatModel):
+class Reading(SimpleChatModel):
     """Answers by `finetuned`'s reader (yes, no, maybe) and verifier (other options); loaded with the first question."""
 
     @property
@@ -37,16 +36,13 @@ class Reading(BaseChatModel):
     def _llm_type(self) -> str:
         return "reader"
 
-    def _generate(
+    def _call(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
-    ) -> ChatResult:
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(self._answer(messages)))])
-
-    def _answer(self, messages: Sequence[BaseMessage]) -> str:
+    ) -> str:
         content = str(messages[-1].content)
         if "<question>" in content:
             return self._cited(messages)

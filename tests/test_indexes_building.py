@@ -346,7 +346,7 @@ def test_folder_without_permission(tmp_path: Path, write_jsonl: Write) -> None:
     source = write_jsonl("a.jsonl", record(1))
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
-    with pytest.raises(StorageError, match="no permission"):
+    with pytest.raises(StorageError, match="permission denied"):
         build(locked / "index", [source], encoder="hashing")
 
 
