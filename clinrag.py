@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import sys
@@ -16,7 +15,7 @@ from experiments.errors import ExperimentsError
 from finetuned.cli import models_app, train_app
 from finetuned.errors import FinetunedError
 from indexes.cli import app as index_app
-from indexes.errors import IndexesError
+from indexes.errors import DISK, IndexesError
 from rag.cli import ask, chat, serve
 from rag.errors import RagError
 
@@ -26,15 +25,6 @@ TELEMETRY_OFF = {
     "LANGCHAIN_TRACING_V2": "false",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
-    "RAY_USAGE_STATS_ENABLED": "0",
-}
-DISK = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "your quota on this disk is used up",
-    errno.EROFS: "the file system is read-only",
-    errno.EACCES: "permission denied",
-    errno.EPERM: "permission denied",
-    errno.EIO: "the disk reports an input/output error",
 }
 app = typer.Typer(
     name="clinrag",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
@@ -13,6 +12,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from .errors import RecordsError
+from .lines import mend, read_lines, to_line
 
 
 class Outcome(StrEnum):
@@ -126,7 +126,7 @@ class RecordWriter:
 
     def append(self, records: Iterable[Record]) -> None:
         """Write whole lines and hand them to the system, so that a killed process loses none of them."""
-        self._stream.write(b"".join(orjson.dumps(r, option=orjson.OPT_APPEND_NEWLINE) for r in records))
+        self._stream.write(b"".join(to_line(record) for record in records))
         self._stream.flush()
 
     def close(self) -> None:
@@ -139,30 +139,16 @@ class RecordWriter:
         self.close()
 
 
-def mend(path: Path) -> int:
-    """Cut what follows the last whole JSON line; return the number of bytes cut."""
-    if not path.exists():
-        return 0
-    content = path.read_bytes()
-    end = content.rfind(b"\n") + 1
-    start = content.rfind(b"\n", 0, max(end - 1, 0)) + 1
-    if content[start:end].strip() and not _is_json(content[start:end]):
-        end = start  # a power cut can leave a line of zero bytes with its newline
-    if end < len(content):
-        os.truncate(path, end)
-    return len(content) - end
-
-
 def read_records(path: Path) -> Iterator[Record]:
     """Yield a file's records in the order written, passing over a torn last line (it may still be written).
 
     Raises:
         RecordsError: a line in the middle is not a record.
     """
-    for number, line in _whole_lines(path):
+    for number, line in read_lines(path):
         try:
-            yield record_from_dict(orjson.loads(line))
-        except (orjson.JSONDecodeError, TypeError, KeyError, ValueError) as error:
+            yield record_from_dict(line)
+        except (TypeError, KeyError, ValueError) as error:
             raise RecordsError(f"{path}, line {number} is not a record ({error}): remove that line") from None
 
 
@@ -182,10 +168,10 @@ def write_samples(path: Path, samples: Iterable[Sample]) -> None:
 def read_samples(path: Path) -> list[Sample]:
     """Read what `write_samples` wrote."""
     samples = []
-    for number, line in _whole_lines(path):
+    for number, line in read_lines(path):
         try:
-            samples.append(sample_from_dict(orjson.loads(line)))
-        except (orjson.JSONDecodeError, TypeError, KeyError) as error:
+            samples.append(sample_from_dict(line))
+        except (TypeError, KeyError) as error:
             raise RecordsError(f"{path}, line {number} is not a sample ({error})") from None
     return samples
 
@@ -194,18 +180,3 @@ def _fields(value: Any) -> dict[str, Any]:
     if not is_dataclass(value):
         raise TypeError(f"{type(value).__name__} has no canonical JSON form")
     return {f.name: getattr(value, f.name) for f in fields(value)}
-
-
-def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if line.endswith(b"\n") and line.strip():
-                yield number, line
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return False
-    return True

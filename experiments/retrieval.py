@@ -13,11 +13,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from .contenders import Retrieval, index_identity
-from .errors import RecordsError
-from .records import Sample, fingerprint, mend
+from .lines import append_lines, mend, read_lines
+from .records import Sample, fingerprint
 
 if TYPE_CHECKING:
     from indexes.encoders import Encoder, EncoderInfo, Role, Vectors
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 Report = Callable[[str, int, int], None]
 Hits = list[tuple[str, float, float]]
 EVERY = 32  # searches between two writes
-ORACLE_MATCH = 1.0  # an oracle's passages are the right ones: nothing is to be doubted there
+ORACLE_MATCH = 2.0  # an oracle's passages are the right ones: far above what `extractive` needs to answer
 
 
 class Passages:
@@ -43,7 +41,7 @@ class Passages:
             self.identity = index_identity(read_manifest(index))
         for path in self.folder.glob("*.jsonl"):
             mend(path)  # only here, where no other process writes: a report must not cut what a run is writing
-        self._texts = {row["pmid"]: _evidence(row) for row in _read(self.folder / "passages.jsonl")}
+        self._texts = {row["pmid"]: _evidence(row) for _, row in read_lines(self.folder / "passages.jsonl")}
         self._hits: dict[str, Hits] = {}
         self._encoded: EncodedQueries | None = None
 
@@ -57,7 +55,7 @@ class Passages:
         if setting.source == "none":
             return 0
         path = self.folder / f"{setting.label}-{fingerprint(self.identity, asdict(setting))[:12]}.jsonl"
-        known = {row["key"]: [tuple(hit) for hit in row["hits"]] for row in _read(path)}
+        known = {row["key"]: [tuple(hit) for hit in row["hits"]] for _, row in read_lines(path)}
         # a hit whose text was lost (killed between two writes) is searched for again
         self._hits |= {key: hits for key, hits in known.items() if all(hit[0] in self._texts for hit in hits)}
         wanted = {self._key(setting, s): s for s in samples if not (setting.source == "oracle" and s.context)}
@@ -103,13 +101,12 @@ class Passages:
         path: Path,
         report: Report,
     ) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lines: list[bytes] = []
+        lines: list[dict[str, Any]] = []
         new: list[Evidence] = []
 
         def write() -> None:
-            _append(self.folder / "passages.jsonl", [orjson.dumps(asdict(e)) for e in new])
-            _append(path, lines)  # after the texts it names
+            append_lines(self.folder / "passages.jsonl", new)
+            append_lines(path, lines)  # after the texts it names
             lines.clear()
             new.clear()
 
@@ -121,7 +118,7 @@ class Passages:
                     new.append(one)
             hits: Hits = [(one.pmid, one.score, one.match) for one in found]
             self._hits[key] = hits
-            lines.append(orjson.dumps({"key": key, "hits": hits}))
+            lines.append({"key": key, "hits": hits})
             if done % EVERY == 0:
                 write()
                 report(f"retrieval, {setting.label}", done, len(todo))
@@ -161,7 +158,7 @@ class EncodedQueries:
 
 def read_passages(run: Path) -> dict[str, dict[str, Any]]:
     """Return every abstract that a run's contenders were shown, by PMID; for the report."""
-    return {row["pmid"]: row for row in _read(run / "retrieval" / "passages.jsonl")}
+    return {row["pmid"]: row for _, row in read_lines(run / "retrieval" / "passages.jsonl")}
 
 
 def _rag(index: Index, setting: Retrieval, sample: Sample) -> list[Evidence]:
@@ -210,21 +207,3 @@ def _evidence(row: Mapping[str, Any]) -> Evidence:
         "instructions": tuple(Quote(**quote) for quote in row["instructions"]),
     }
     return Evidence(**{**row, **parts})
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    """Return the whole lines of a file; a last line without its end may still be written, and is passed over."""
-    rows = []
-    for number, line in enumerate(path.read_bytes().splitlines(keepends=True) if path.exists() else (), 1):
-        try:
-            if line.endswith(b"\n"):
-                rows.append(orjson.loads(line))
-        except orjson.JSONDecodeError as error:
-            raise RecordsError(f"{path}, line {number} is damaged ({error}): remove that line") from None
-    return rows
-
-
-def _append(path: Path, lines: Sequence[bytes]) -> None:
-    if lines:
-        with path.open("ab") as stream:
-            stream.write(b"".join(line + b"\n" for line in lines))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from .errors import IndexesError
+from .options import AsJson, Directory, Exclude, ModeOption, Since, Statuses, Types, Until, make_filter
+from .pubmed_cli import download, fetch
 
 if TYPE_CHECKING:
     from .building import BuildResult
@@ -18,18 +19,6 @@ if TYPE_CHECKING:
     from .index import Hit
     from .manifest import Manifest
     from .mapping import Engine
-    from .progress import Progress
-    from .web import Progress as Transfer
-
-
-class StatusName(StrEnum):
-    """`Status` and "all"."""
-
-    OK = "ok"
-    CORRECTED = "corrected"
-    CONCERN = "concern"
-    RETRACTED = "retracted"
-    ALL = "all"
 
 
 app = typer.Typer(
@@ -37,8 +26,9 @@ app = typer.Typer(
     help="Build, update, inspect, search and measure an index of PubMed abstracts.",
     epilog="Example: clinrag index build pubmed/ baseline/",
 )
+app.command(epilog="Example: clinrag index download baseline/ --baseline --files 2")(download)
+app.command(epilog='Example: clinrag index fetch statins/ --query "statins[mh] AND 2020:2025[dp]" --max 5000')(fetch)
 
-Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The index directory.", show_default=False)]
 Sources = Annotated[
     list[Path],
     typer.Argument(
@@ -47,7 +37,6 @@ Sources = Annotated[
         show_default=False,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 EncoderName = Annotated[
     str | None,
     typer.Option("--encoder", metavar="NAME", help="all-MiniLM-L6-v2, medcpt, a folder, or ORG/NAME[@REV]."),
@@ -60,19 +49,6 @@ Address = Annotated[
     str | None,
     typer.Option(metavar="HOST:PORT", help="A running Ray cluster, or auto; default: one started on this machine."),
 ]
-Mode = Literal["hybrid", "dense", "lexical", "rrf"]
-ModeOption = Annotated[Mode, typer.Option(help="How to rank.")]
-Since = Annotated[int | None, typer.Option(metavar="YYYY", help="Only papers of this year or later.")]
-Until = Annotated[int | None, typer.Option(metavar="YYYY", help="Only papers of this year or earlier.")]
-Types = Annotated[
-    list[str] | None,
-    typer.Option("--type", metavar="NAME", help="Only this publication type; may be repeated."),
-]
-Statuses = Annotated[
-    list[StatusName] | None,
-    typer.Option("--status", help="Only papers of this status; may be repeated. Default: all but retracted."),
-]
-Exclude = Annotated[list[str] | None, typer.Option(metavar="PMID", help="Leave this paper out; may be repeated.")]
 
 
 @app.command(epilog="Example: clinrag index build pubmed/ baseline/ extra.jsonl.gz")
@@ -209,7 +185,7 @@ def search(
         _warn_of_unknown_types(index.publication_types, where)
         hits = index.search(query, k, where=where, mode=mode)
     if as_json:
-        _print_json([hit_json(hit) for hit in hits])
+        _print_json([hit.to_dict() for hit in hits])
         return
     for hit in hits:
         print(_hit_text(hit))
@@ -269,44 +245,6 @@ def plan(
         print(as_text(planned))
 
 
-@app.command(epilog="Example: clinrag index download baseline/ --baseline --files 2")
-def download(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for the files.", show_default=False)],
-    updates: Annotated[
-        bool, typer.Option("--updates/--baseline", help="Daily update files, or the yearly baseline.")
-    ] = False,
-    files: Annotated[int | None, typer.Option(min=1, help="Only the newest N files.")] = None,
-) -> None:
-    """Download PubMed from NLM: md5 checked, resumed where it stopped. CLINRAG_PUBMED_URL names a mirror."""
-    from .download import download as run
-    from .progress import Progress
-
-    with Progress() as progress:
-        done = run(
-            out, "updates" if updates else "baseline", files=files, progress=lambda p: _report_transfer(progress, p)
-        )
-    print(f"{len(done.files):,} files in {out}, {done.new:,} of them new ({done.bytes / 1e6:,.1f} MB)")
-    print(f"next: clinrag index {'update' if updates else 'build'} DIR {out}")
-
-
-@app.command(epilog='Example: clinrag index fetch statins/ --query "statins[mh] AND 2020:2025[dp]" --max 5000')
-def fetch(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for the files.", show_default=False)],
-    query: Annotated[str, typer.Option(help="A PubMed query, as on its web page.")],
-    maximum: Annotated[int, typer.Option("--max", min=1, help="At most so many records, newest first.")],
-) -> None:
-    """Fetch what a PubMed query finds, by E-utilities. NCBI_API_KEY in the environment allows a higher rate."""
-    from .fetch import fetch as run
-    from .progress import Progress
-
-    with Progress() as progress:
-        done = run(out, query, maximum=maximum, progress=lambda p: _report_transfer(progress, p))
-    print(f"{done.records:,} records of {done.found:,} found, in {len(done.files):,} files in {out}")
-    if done.missing:
-        print(f"{done.missing:,} that the search counted did not come", file=sys.stderr)
-    print(f"next: clinrag index build DIR {out}")
-
-
 def _engine(name: str, address: str | None) -> Engine | None:
     if name == "ray":
         from .ray_mapping import on_ray
@@ -315,50 +253,6 @@ def _engine(name: str, address: str | None) -> Engine | None:
     if address is not None:
         raise typer.BadParameter(f"{address} is a Ray cluster: add --engine ray", param_hint="--address")
     return None
-
-
-def _report_transfer(progress: Progress, now: Transfer) -> None:
-    if now.note:
-        print(f"{now.name}: {now.note}", file=sys.stderr)
-    progress("files", now.number, now.total)
-
-
-def make_filter(
-    since: int | None,
-    until: int | None,
-    publication_types: list[str] | None,
-    statuses: list[StatusName] | None,
-    exclude: list[str] | None,
-) -> Filter:
-    """Build a `Filter` from command-line options."""
-    from .document import STATUSES, Status
-    from .filters import SOUND, Filter
-
-    for pmid in exclude or []:
-        if not (pmid.isascii() and pmid.isdigit()):
-            raise typer.BadParameter(f"{pmid!r} is no PMID: digits only", param_hint="--exclude")
-    if since is not None and until is not None and since > until:
-        raise typer.BadParameter(f"--since {since} is later than --until {until}")
-    chosen = STATUSES if statuses and StatusName.ALL in statuses else tuple(Status(s) for s in statuses or SOUND)
-    return Filter(since, until, tuple(publication_types or ()), chosen, frozenset(exclude or ()))
-
-
-def hit_json(hit: Hit) -> dict[str, Any]:
-    """Return a hit as `search --json` prints it."""
-    document = hit.document
-    return {
-        "rank": hit.rank,
-        "pmid": document.pmid,
-        "title": document.title,
-        "text": document.text,
-        "year": document.year,
-        "journal": document.journal,
-        "publication_types": list(document.publication_types),
-        "status": document.status,
-        "notices": [{"status": n.status, "pmid": n.pmid, "source": n.source} for n in document.notices],
-        "score": hit.score,
-        "match": hit.match,
-    }
 
 
 def _hit_text(hit: Hit) -> str:

@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+
+DISK = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your quota on this disk is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EFBIG: "the file would be larger than is allowed here (ulimit -f)",
+    errno.EIO: "the disk reports an input/output error",
+}
+"""What the operating system says about a disk, in words."""
+
 
 class IndexesError(Exception):
     """Base of this package's errors. Its text is shown to the user as it stands."""

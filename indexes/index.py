@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,23 @@ class Hit:
     @property
     def pmid(self) -> str:
         return self.document.pmid
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as `search --json` prints it."""
+        document = self.document
+        return {
+            "rank": self.rank,
+            "pmid": document.pmid,
+            "title": document.title,
+            "text": document.text,
+            "year": document.year,
+            "journal": document.journal,
+            "publication_types": list(document.publication_types),
+            "status": document.status,
+            "notices": [{"status": n.status, "pmid": n.pmid, "source": n.source} for n in document.notices],
+            "score": self.score,
+            "match": self.match,
+        }
 
 
 class Index:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexes.cli import AsJson, Directory, Exclude, ModeOption, Since, Statuses, Types, Until, make_filter
+from indexes.options import AsJson, Directory, Exclude, ModeOption, Since, Statuses, Types, Until, make_filter
 
 if TYPE_CHECKING:
     from indexes.filters import Filter

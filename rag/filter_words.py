@@ -6,8 +6,8 @@ import shlex
 
 import typer
 
-from indexes.cli import StatusName, make_filter
 from indexes.filters import Filter
+from indexes.options import StatusName, make_filter
 
 from .errors import RagError
 

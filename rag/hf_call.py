@@ -38,7 +38,6 @@ class Call:
         self._end_ids = _end_ids(chat.loaded) | {vocabulary[s] for s in stop if s in self._tokenizer.all_special_tokens}
         special = tuple(self._tokenizer.all_special_tokens) if chat.thinking else ()
         self._reading = Reading(stop, chat.thinking, special)
-        self._opening = ""  # of a thinking block that the prompt has opened already
 
     def row(self, messages: Sequence[BaseMessage]) -> Row:
         """Return a prompt as tokens.

@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.language_models import SimpleChatModel
+from langchain_core.messages import BaseMessage
 
-from .extractive import ANSWER_FROM, best_sentences
+from .extractive import best_sentences, choose_passages
 from .prompt import ABSTAIN, read_prompt
 
 ABSTENTION = "The passages do not answer the question."
@@ -26,7 +25,7 @@ _QUESTION = re.compile(r"^Question: (.*?)(?=\n\nOptions:\n|\n\n|\Z)", re.DOTALL 
 _OPTION = re.compile(r"^([A-Z])\. (.+)$", re.MULTILINE)
 
 
-class Reading(BaseChatModel):
+class Reading(SimpleChatModel):
     """Answers by `finetuned`'s reader (yes, no, maybe) and verifier (other options); loaded with the first question."""
 
     @property
@@ -37,16 +36,13 @@ class Reading(BaseChatModel):
     def _llm_type(self) -> str:
         return "reader"
 
-    def _generate(
+    def _call(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
-    ) -> ChatResult:
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(self._answer(messages)))])
-
-    def _answer(self, messages: Sequence[BaseMessage]) -> str:
+    ) -> str:
         content = str(messages[-1].content)
         if "<question>" in content:
             return self._cited(messages)
@@ -60,12 +56,12 @@ class Reading(BaseChatModel):
     def _cited(self, messages: Sequence[BaseMessage]) -> str:
         question, passages = read_prompt(messages)
         # The reader hardly notices another drug's name: whether a paper is on the question, shared words tell better.
-        sound = [p for p in passages if p.status != "retracted" and p.match >= ANSWER_FROM]
-        chosen = choose_option(question, {"yes": "yes", "no": "no", "maybe": "maybe"}, [p.text for p in sound])
+        speaking, _ = choose_passages(question, passages)
+        chosen = choose_option(question, {"yes": "yes", "no": "no", "maybe": "maybe"}, [p.text for p in speaking])
         if chosen is None:
             return f"{ABSTAIN} The reader finds no answer in the passages."
         verdict, _, place = chosen
-        best = sound[place]
+        best = speaking[place]
         quoted = best_sentences(question, best.text, 1)
         if not quoted:
             return f"{ABSTAIN} The reader finds no sentence that answers."

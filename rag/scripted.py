@@ -7,16 +7,15 @@ from typing import Any
 
 import orjson
 from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.language_models import SimpleChatModel
+from langchain_core.messages import BaseMessage
 
 from .errors import ModelError
 
 RULE = 'one JSON object a line: {"output": "…", "match": "words of the prompt this answers, or leave it out"}'
 
 
-class Scripted(BaseChatModel):
+class Scripted(SimpleChatModel):
     """Answer each prompt with the first line whose `match` occurs in it; lines without `match` fit any prompt."""
 
     lines: list[dict[str, str]]
@@ -45,15 +44,15 @@ class Scripted(BaseChatModel):
     def _llm_type(self) -> str:
         return "scripted"
 
-    def _generate(
+    def _call(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
-    ) -> ChatResult:
+    ) -> str:
         prompt = "\n".join(str(m.content) for m in messages)
         for line in self.lines:
             if line["match"] in prompt:
-                return ChatResult(generations=[ChatGeneration(message=AIMessage(line["output"]))])
+                return line["output"]
         raise ModelError(f'{self.name_of_script} has no line that matches this prompt; add one without "match"')

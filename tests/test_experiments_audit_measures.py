@@ -1,16 +1,14 @@
-"""Verdicts, ALCE, BioGen, K-QA, SelfCheck-NLI, semantic entropy and kappa against tables worked out by hand."""
+"""Verdicts, ALCE, BioGen, K-QA, SelfCheck-NLI, semantic entropy against tables worked out by hand."""
 
 from __future__ import annotations
 
 import math
 
 import pytest
-from sklearn.metrics import cohen_kappa_score
 
 from experiments.audit.citations import Cited, Statement, label, precise, precision, rates, read_statement, recall
 from experiments.audit.evidence import Chunk
 from experiments.audit.judging import judge
-from experiments.audit.llm_judge import cohen_kappa
 from experiments.audit.records import Verdict
 from experiments.audit.sampling import entropy, selfcheck, semantic_clusters
 from experiments.audit.statements import completeness, contradictions
@@ -140,16 +138,6 @@ def test_semantic_entropy_by_hand() -> None:
     assert entropy([0, 0, 0]) == 0
     assert entropy([0, 1, 2]) == pytest.approx(math.log(3))
     assert entropy([0]) is None
-
-
-def test_kappa_equals_scikit_learns() -> None:
-    a = ["supported", "supported", "contradicted", "unverifiable", "supported", "unverifiable"]
-    b = ["supported", "contradicted", "contradicted", "unverifiable", "supported", "supported"]
-    assert cohen_kappa(a, b) == pytest.approx(cohen_kappa_score(a, b))
-    assert cohen_kappa([], []) is None
-    assert cohen_kappa(["supported"] * 3, ["supported"] * 3) is None
-    with pytest.raises(ValueError, match="same items"):
-        cohen_kappa(a, b[1:])
 
 
 @pytest.mark.parametrize(

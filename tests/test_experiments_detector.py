@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from clinrag import app
-from experiments.audit.records import Frame, Judgement, Verdict, append_lines, judgements_path
+from experiments.audit.records import Frame, Judgement, Verdict, judgements_path
 from experiments.detector.accuracy import accuracy, auroc_area, best_threshold
 from experiments.detector.card import card, correct_audit
 from experiments.detector.correction import Share, corrected_rate
@@ -21,6 +21,7 @@ from experiments.detector.labelled import CONTRADICTED, SUPPORTED, UNSUPPORTED, 
 from experiments.detector.text import markdown
 from experiments.errors import ConfigError, RecordsError
 from experiments.estimates import wilson
+from experiments.lines import append_lines
 
 
 class Ideal:

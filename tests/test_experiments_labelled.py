@@ -51,7 +51,6 @@ def question(n: int, label: str, **fields: Any) -> dict[str, Any]:
 
 
 def test_evidence_inference_becomes_true_turned_and_misplaced_claims(tmp_path: Path) -> None:
-    pytest.importorskip("finetuned.verifier_data", reason="the shipped checker's split is not here")
     rows = [question(1, "significantly increased"), question(2, "no significant difference")]
     rows.append(question(1, "significantly increased", qid="e3", pmid=SEEN))
     path = lines(tmp_path / "abstract_questions.jsonl", *rows)
@@ -198,7 +197,6 @@ def test_evidence_from_elsewhere_is_never_ones_own() -> None:
 
 
 def test_real_files_have_their_known_counts(shared: Path) -> None:
-    pytest.importorskip("finetuned.verifier_data", reason="the shipped checker's split is not here")
     found = {name: read_set(name, path) for name, path in find_sets(shared / "tasks").items()}
     assert {name: len(items) for name, items in found.items()} == {"evidence-inference": 363, "scifact": 322}
     counted = [sum(i.label == label for i in found["scifact"]) for label in (SUPPORTED, CONTRADICTED, UNVERIFIABLE)]

@@ -18,10 +18,12 @@ from statsmodels.stats.inter_rater import cohens_kappa as reference
 from typer.testing import CliRunner
 
 from clinrag import app
-from experiments.audit.records import Frame, Judgement, Verdict, append_lines, evidence_path, judgements_path
+from experiments.audit.records import Frame, Judgement, Verdict, evidence_path, judgements_path
 from experiments.errors import ConfigError, DataFormatError, RecordsError
-from experiments.records import Sample, write_samples
-from experiments.review.agreement import cohens_kappa, review_rates
+from experiments.lines import append_lines
+from experiments.metrics.agreement import cohens_kappa
+from experiments.records import Sample, fingerprint, write_samples
+from experiments.review.agreement import review_rates
 from experiments.review.command import markdown, read_review, write_review
 from experiments.review.drawing import Drawn, Key, allocate, draw, key_path, read_key
 from experiments.review.page import sheet_page
@@ -39,6 +41,7 @@ def audited(run: Path, count: int = 240) -> Path:
         Sample(str(n), f"Does drug {n} help?" if n else EVIL, "A", {"A": "yes", "B": "no"}) for n in range(count)
     ]
     entry = {"title": "T", "kind": "choice", "licence": "x", "source": "x", "version": "1", "metrics": [], "ask": ""}
+    entry["sha256"] = fingerprint(*samples)
     save_run(run, {"format": 1, "created": "2026-01-01", "tasks": {"t": entry}, "contenders": {}})
     write_samples(samples_path(run, "t"), samples)
     append_lines(
@@ -186,6 +189,12 @@ def test_kappa_is_sklearns_and_its_interval_statsmodels(seed: int) -> None:
 def test_kappa_of_readers_who_gave_one_label_is_undefined() -> None:
     got = cohens_kappa(["supported"] * 9, ["supported"] * 9)
     assert (got.agreed, got.value, got.ci95) == (1.0, None, None)
+
+
+@pytest.mark.parametrize("second", [[], ["supported"]])
+def test_kappa_needs_the_same_items(second: list[str]) -> None:
+    with pytest.raises(ValueError, match="same items"):
+        cohens_kappa(["supported"] * 2 * len(second), second)
 
 
 def key_of(sizes: dict[str, int], read: dict[str, int]) -> Key:

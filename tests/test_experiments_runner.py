@@ -14,12 +14,12 @@ from typing import Any
 
 import orjson
 import pytest
-from langchain_core.language_models import BaseChatModel
+from conftest import ROOT
+from fake_runs import QUESTIONS, TEXTS, Fake, build_index, config, lines, write_task
 from langchain_core.messages import AIMessage
-from pydantic import Field
 
 from experiments import prompts
-from experiments.config import Config, parse_config
+from experiments.config import parse_config
 from experiments.errors import RunStoppedError
 from experiments.page import page
 from experiments.records import Outcome, read_records
@@ -28,44 +28,6 @@ from experiments.runner import run_experiment
 from experiments.runs import read_run, records_path, run_records
 from experiments.strategies import STRATEGIES
 from experiments.tasks import get_task
-from indexes.building import build
-from indexes.filters import Filter
-from indexes.index import Index
-
-ROOT = Path(__file__).parents[1]
-
-
-class Fake(BaseChatModel):
-    """Answer A; remember every question asked. Fails while `broken`."""
-
-    asked: list[str] = Field(default_factory=list)
-    broken: bool = False
-
-    @property
-    def _llm_type(self) -> str:
-        return "fake"
-
-    def batch(self, inputs: Any, config: Any = None, **kwargs: Any) -> list[Any]:
-        if self.broken:
-            raise ConnectionError("the server is down")
-        self.asked += [messages[-1].content for messages in inputs]
-        return [AIMessage("A") for _ in inputs]
-
-    def _generate(self, *args: Any, **kwargs: Any) -> Any:
-        raise AssertionError
-
-
-def write_task(path: Path, questions: list[str]) -> Path:
-    rows = [
-        {"id": f"q{n}", "question": q, "answer": "no" if n % 3 else "yes", "gold_pmids": [str(100 + n)]}
-        for n, q in enumerate(questions)
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-WORDS = ["aspirin", "ibuprofen", "codeine", "insulin", "metformin", "warfarin"]
-QUESTIONS = [f"Does {word} help in disease number {n}?" for n, word in enumerate(WORDS)]
 
 
 @pytest.fixture
@@ -73,29 +35,9 @@ def task(tmp_path: Path) -> Path:
     return write_task(tmp_path / "task.jsonl", QUESTIONS)
 
 
-def build_index(folder: Path, texts: list[str]) -> Path:
-    source = folder.with_suffix(".jsonl")
-    rows = [{"pmid": str(100 + n), "title": "", "abstract": text, "year": 2001 + n} for n, text in enumerate(texts)]
-    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    build(folder, [source], encoder="hashing", workers=1)
-    return folder
-
-
-TEXTS = [f"We gave {word} to many people. {word.title()} helped in disease number {n}." for n, word in enumerate(WORDS)]
-
-
 @pytest.fixture
 def index(tmp_path: Path) -> Path:
     return build_index(tmp_path / "index", TEXTS)
-
-
-def config(task: Path, *contenders: dict[str, Any], **fields: Any) -> Config:
-    listed = list(contenders) or [{"name": "one", "model": "fake:a"}]
-    return parse_config({"tasks": [f"jsonl:{task}"], "contenders": listed, "batch": 2, **fields})
-
-
-def lines(out: Path, name: str = "one") -> list[bytes]:
-    return records_path(out, name).read_bytes().splitlines()
 
 
 def test_a_run_answers_every_sample_once_and_a_second_command_none(task: Path, tmp_path: Path) -> None:
@@ -167,71 +109,6 @@ def test_a_changed_index_runs_again_what_reads_it(task: Path, index: Path, tmp_p
     assert run_experiment(both, out, load_model=lambda spec: model).new == {"one": 0, "two": 0}
     build_index(index, [TEXTS[0] + " More text in one abstract, under the same PMID.", *TEXTS[1:]])
     assert run_experiment(both, out, load_model=lambda spec: model).new == {"one": 0, "two": 6}
-
-
-def test_every_arm_reads_the_same_passages_and_the_query_is_the_question_only(
-    task: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    searched: list[str] = []
-
-    search = Index.search
-
-    def spy(self: Index, query: str, *arguments: Any, **named: Any) -> Any:
-        searched.append(query)
-        return search(self, query, *arguments, **named)
-
-    monkeypatch.setattr(Index, "search", spy)
-    model, out = Fake(), tmp_path / "run"
-    arms = [{"name": n, "model": m, "retrieval": {"k": 3}} for n, m in (("one", "fake:a"), ("two", "fake:b"))]
-    arms.append({"name": "three", "model": "fake:b", "retrieval": {"k": 3, "exclude_gold": True}})
-    run_experiment(config(task, *arms, index=str(index), leakage=False), out, load_model=lambda spec: model)
-    assert Counter(searched) == dict.fromkeys(QUESTIONS, 2)  # once for the two arms, once without gold
-    names = ("one", "two", "three")
-    shown = {name: {r.sample: r.passages for r in read_records(records_path(out, name))} for name in names}
-    assert shown["one"] == shown["two"]
-    for n in range(6):
-        assert shown["one"][f"q{n}"][0] == str(100 + n)  # the word of its question is in no other abstract
-        assert str(100 + n) not in shown["three"][f"q{n}"]
-        assert len(shown["three"][f"q{n}"]) == 3
-    assert run_experiment(config(task, *arms, index=str(index), leakage=False), out).new == dict.fromkeys(shown, 0)
-    assert len(searched) == 12
-
-
-@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical", "rrf"])
-def test_passages_are_what_the_index_finds(task: Path, index: Path, tmp_path: Path, mode: str) -> None:
-    out = tmp_path / "run"
-    arm = {"name": "one", "model": "fake:a", "retrieval": {"k": 3, "mode": mode, "until": 2004}}
-    run_experiment(config(task, arm, index=str(index), leakage=False), out, load_model=lambda spec: Fake())
-    with Index(index) as opened:
-        found = {
-            f"q{n}": tuple(hit.pmid for hit in opened.search(question, 3, where=Filter(until=2004), mode=mode))  # type: ignore[arg-type]
-            for n, question in enumerate(QUESTIONS)
-        }
-    assert {record.sample: record.passages for record in run_records(out)} == found
-
-
-def test_a_torn_cache_of_passages_is_mended_and_searched_for_again(task: Path, index: Path, tmp_path: Path) -> None:
-    arm = {"name": "one", "model": "fake:a", "retrieval": {"k": 2}}
-    whole = config(task, arm, index=str(index), leakage=False)
-    out = tmp_path / "run"
-    run_experiment(whole, out, load_model=lambda spec: Fake())
-    before = {record.sample: record.passages for record in run_records(out)}
-    records_path(out, "one").unlink()
-    for path in (out / "retrieval").glob("*.jsonl"):
-        content = path.read_bytes()
-        path.write_bytes(content[: len(content) * 2 // 3])
-    assert page(out, build_report(out))  # a report beside a running command must not cut anything
-    assert any(not path.read_bytes().endswith(b"\n") for path in (out / "retrieval").glob("*.jsonl"))
-    run_experiment(whole, out, load_model=lambda spec: Fake())
-    assert {record.sample: record.passages for record in run_records(out)} == before
-
-
-def test_an_oracle_reads_the_gold_abstracts(task: Path, index: Path, tmp_path: Path) -> None:
-    model, out = Fake(), tmp_path / "run"
-    arm = {"name": "one", "model": "fake:a", "retrieval": "oracle"}
-    run_experiment(config(task, arm, index=str(index), leakage=False), out, load_model=lambda spec: model)
-    assert {r.sample: r.passages for r in run_records(out)} == {f"q{n}": (str(100 + n),) for n in range(6)}
-    assert TEXTS[4] in next(text for text in model.asked if QUESTIONS[4] in text)
 
 
 def test_models_are_loaded_one_after_the_other(task: Path, tmp_path: Path) -> None:

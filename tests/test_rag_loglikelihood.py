@@ -20,12 +20,7 @@ WORDS = "aspirin lowers the risk of stroke in adults with atrial fibrillation an
 CLOSE = {"abs": 1e-5, "rel": 1.2e-7}  # float32 itself cannot tell more beyond 80 nats
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

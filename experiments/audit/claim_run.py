@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.records import fingerprint, mend
+from experiments.lines import append_lines, mend
+from experiments.records import fingerprint
 from experiments.retrieval import Report
 from rag.flags import Flag
 
@@ -26,7 +27,6 @@ from .records import (
     Frame,
     Judgement,
     Ledger,
-    append_lines,
     evidence_path,
     judgements_path,
     read_evidence,

@@ -89,20 +89,6 @@ def agreed(first: Sequence[str], second: Sequence[str]) -> list[str]:
     return [a if a == b else VOID for a, b in zip(first, second, strict=True)]
 
 
-def cohen_kappa(a: Sequence[str], b: Sequence[str]) -> float | None:
-    """Return Cohen's (1960) kappa of two raters on the same items.
-
-    None without items, and where both always say the same one thing: then chance alone would make them agree.
-    """
-    if len(a) != len(b):
-        raise ValueError(f"{len(a)} verdicts against {len(b)}: kappa needs both on the same items")
-    if not a:
-        return None
-    seen = sum(x == y for x, y in zip(a, b, strict=True)) / len(a)
-    chance = sum(a.count(kind) * b.count(kind) for kind in set(a) | set(b)) / len(a) ** 2
-    return None if chance == 1 else (seen - chance) / (1 - chance)
-
-
 def _stands(quote: str, passage: str) -> bool:
     return len(quote.split()) >= FEWEST_WORDS and find_quote(_data(quote), _data(passage)) is not None
 

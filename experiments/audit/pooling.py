@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from experiments.contenders import index_identity
+from experiments.lines import append_lines, read_lines
 from experiments.records import fingerprint
 from experiments.retrieval import EncodedQueries, Report
 from indexes.index import Index, Mode
 
 from .answers import Answer
 from .evidence import Library, context_ids
-from .records import append_lines, read_lines
 
 OF_CLAIM = 5  # papers found by a claim's words
 OF_QUESTION = 10  # papers found by the question's words and meaning

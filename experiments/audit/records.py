@@ -6,16 +6,14 @@ RUN/audit/evidence.jsonl        {"id", "text"}: every text that a judgement name
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from experiments.errors import RecordsError
-from experiments.records import mend
+from experiments.lines import append_lines, mend, read_lines
 from rag.flags import Flag
 
 
@@ -103,7 +101,7 @@ class Ledger:
     def add(self, lines: Iterable[Any]) -> None:
         """Append records or dicts, handing them to the system at once."""
         for line in append_lines(self.path, lines):
-            self._enter(orjson.loads(line))
+            self._enter(line)
 
     def _enter(self, line: dict[str, Any]) -> None:
         self._lines[line["key"]] = line
@@ -148,25 +146,3 @@ def read_slots(path: Path, slot: tuple[str, ...]) -> dict[tuple[Any, ...], dict[
 def read_evidence(run: Path) -> dict[str, str]:
     """Return the texts that judgements name, by id."""
     return {line["id"]: line["text"] for _, line in read_lines(evidence_path(run))}
-
-
-def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the whole lines of a file with their numbers, passing over a torn last one."""
-    if not path.exists():
-        return
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
-            if line.endswith(b"\n") and line.strip():
-                try:
-                    yield number, orjson.loads(line)
-                except orjson.JSONDecodeError as error:
-                    raise RecordsError(f"{path}, line {number} is damaged ({error}): remove that line") from None
-
-
-def append_lines(path: Path, lines: Iterable[Any]) -> list[bytes]:
-    """Append records or dicts as JSON lines in one write; return the lines."""
-    written = [orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as stream:
-        stream.write(b"".join(written))
-    return written

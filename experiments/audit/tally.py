@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from experiments.estimates import proportion_interval
+from experiments.metrics.agreement import cohens_kappa
 from experiments.records import Outcome
 from experiments.resampling import bootstrap_interval
 from experiments.statistics import Comparison, compare, correct_family
@@ -19,7 +20,7 @@ from rag.flags import FLAGS
 
 from .answers import Answer, State
 from .citations import Cited, Statement, precision, rates, recall
-from .llm_judge import VOID, cohen_kappa
+from .llm_judge import VOID
 from .records import Frame, Judgement, Verdict
 from .statements import completeness, contradictions
 
@@ -193,7 +194,7 @@ def judge_figures(judged: Sequence[Audited]) -> dict[str, Any] | None:
         "unstable": sum((one.judged or {})["unstable"] for one in found),
         "void_facts": sum((one.judged or {})["void"] for one in found),
         "facts": sum(len((one.judged or {})["facts"]) for one in found),
-        "agreement": {"n": len(pairs), "kappa": cohen_kappa([a for a, _ in pairs], [b for _, b in pairs])},
+        "agreement": {"n": len(pairs), "kappa": cohens_kappa(*zip(*pairs, strict=True)).value if pairs else None},
     }
 
 

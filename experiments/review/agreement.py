@@ -1,10 +1,9 @@
-"""How far two readers agree, and what their labels make of the audit's rates."""
+"""What readers' labels make of the audit's rates."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 
@@ -16,16 +15,6 @@ FLAGGED = ("contradicted", "conflicting")
 
 
 @dataclass(frozen=True, slots=True)
-class Kappa:
-    """Cohen's kappa. `value` is None where both readers gave one label throughout: then chance explains all."""
-
-    n: int
-    agreed: float
-    value: float | None
-    ci95: Interval | None
-
-
-@dataclass(frozen=True, slots=True)
 class Reviewed:
     """One contender's share of contradicted claims: as the audit has it, and as people read it."""
 
@@ -34,29 +23,6 @@ class Reviewed:
     audit: float
     value: float
     ci95: Interval
-
-
-def cohens_kappa(first: Sequence[str], second: Sequence[str]) -> Kappa:
-    """Return Cohen's (1960) kappa with the large-sample interval of Fleiss, Cohen & Everitt (1969)."""
-    if len(first) != len(second) or not first:
-        raise ValueError(f"{len(first)} labels against {len(second)}: both readers label the same claims, at least one")
-    names = sorted({*first, *second})
-    table = np.zeros((len(names), len(names)))
-    for a, b in zip(first, second, strict=True):
-        table[names.index(a), names.index(b)] += 1
-    n = len(first)
-    p = table / n
-    rows, columns = p.sum(axis=1), p.sum(axis=0)
-    agreed, chance = float(np.trace(p)), float(rows @ columns)
-    if chance > 1 - 1e-12:
-        return Kappa(n, agreed, None, None)
-    kappa = (agreed - chance) / (1 - chance)
-    both = rows[None, :] + columns[:, None]  # [i, j]: row j's share + column i's share
-    on = float(np.sum(np.diag(p) * (1 - (rows + columns) * (1 - kappa)) ** 2))
-    off = float((1 - kappa) ** 2 * (np.sum(p * both**2) - np.sum(np.diag(p) * np.diag(both) ** 2)))
-    variance = (on + off - (kappa - chance * (1 - kappa)) ** 2) / ((1 - chance) ** 2 * n)
-    reach = 1.959964 * sqrt(max(0.0, variance))
-    return Kappa(n, agreed, kappa, (max(-1.0, kappa - reach), min(1.0, kappa + reach)))
 
 
 def review_rates(key: Key, readers: Sequence[Mapping[str, str]]) -> dict[str, Reviewed]:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import ConfigError
+from experiments.metrics.agreement import cohens_kappa
 from experiments.report_text import number, percent, table
 
-from .agreement import cohens_kappa, review_rates
+from .agreement import review_rates
 from .drawing import draw, read_key
 from .page import sheet_page
 from .sheets import read_sheet, write_sheet

@@ -12,9 +12,6 @@ from experiments.tasks.task import Context, Kind, Task
 from .conditions import Material, Shown
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from indexes.document import Document
     from indexes.index import Index
 
@@ -52,17 +49,8 @@ def draw_documents(index: Index, count: int) -> list[Document]:
     """Return documents drawn at random, always the same of the same index."""
     import numpy as np
 
-    pmids = list_pmids(index)
-    drawn = np.random.default_rng(0).choice(pmids, min(count, pmids.size), replace=False)
+    drawn = np.random.default_rng(0).choice(index.pmids, min(count, len(index)), replace=False)
     return [document for pmid in drawn.tolist() if (document := index.get(str(pmid))) is not None]
-
-
-def list_pmids(index: Index) -> NDArray[np.int64]:
-    """Return an index's PMIDs, rising, without reading its documents."""
-    from indexes.columns import Columns
-
-    pmids: NDArray[np.int64] = Columns(index.directory / "generations" / index.manifest.generation).pmids
-    return pmids
 
 
 def _gold(index: Index, sample: Sample) -> tuple[Shown, ...]:

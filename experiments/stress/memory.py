@@ -10,7 +10,7 @@ from experiments.records import Sample
 from experiments.tasks.task import Kind
 
 from .judging import Judge, knows_or_says_not
-from .material import draw_documents, list_pmids
+from .material import draw_documents
 
 if TYPE_CHECKING:
     from indexes.document import Document
@@ -65,7 +65,7 @@ def _title_of(document: Document, index: Index) -> Sample:
     """Offer titles of papers with neighbouring PMIDs: they are of the same time."""
     import numpy as np
 
-    pmid, title, pmids = document.pmid, document.title.strip(), list_pmids(index)
+    pmid, title, pmids = document.pmid, document.title.strip(), index.pmids
     place = int(np.searchsorted(pmids, int(pmid)))
     around = [str(p) for p in pmids[max(0, place - AROUND) : place + AROUND + 1] if str(p) != pmid]
     others: list[str] = []

@@ -17,7 +17,6 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from indexes.cli import hit_json
 from indexes.filters import Filter
 from rag.answer import DISCLAIMER, Answer
 from rag.assistant import Assistant
@@ -116,7 +115,7 @@ def _add_own(app: FastAPI, service: Service, *, log_questions: bool) -> None:
         """Search the index. A POST, so that no question stands in an address or in a proxy's log."""
         where = body.where.filter() if body.where else Filter()
         job = service.call(lambda: index.search(body.query, body.k, where=where, mode=body.mode))
-        return JSONResponse({"hits": [hit_json(h) for h in await service.result(job)]})
+        return JSONResponse({"hits": [h.to_dict() for h in await service.result(job)]})
 
     @app.get("/api/info", response_model=Info, responses=_READING)
     async def info() -> Response:
