@@ -271,6 +271,9 @@ def test_compare_trains_the_same_recipe_in_each_way(tmp_path: Path) -> None:
         record = json.loads((tmp_path / "compared" / method / "run.json").read_text())
         assert row["held_out"] == record["stages"][-1]["after"]
         assert row["peak_memory"] > 50e6  # an interpreter with PyTorch at the least
+        states = [record["stages"][0]["before"], *(stage["after"] for stage in record["stages"])]
+        assert row["losses"] == [{name: of["loss"] for name, of in state.items()} for state in states]
+    assert (tmp_path / "compared" / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")

@@ -82,12 +82,15 @@ def run(recipe: Recipe, out: Path) -> dict[str, Any]:
 
 
 def _quiet() -> None:
-    """Keep libraries' own bars away: ours says more, and a log of bars says nothing."""
+    """Keep libraries' own bars away, ours says more; and PEFT's use of a name that transformers will drop."""
+    import warnings
+
     import datasets
     from transformers.utils.logging import disable_progress_bar
 
     datasets.disable_progress_bars()
     disable_progress_bar()
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
 
 
 def _join_processes(device: str) -> Any:
