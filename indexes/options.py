@@ -48,12 +48,13 @@ def make_filter(
 ) -> Filter:
     """Build a `Filter` from command-line options."""
     from .document import STATUSES, Status
-    from .filters import SOUND, Filter
+    from .filters import SOUND, Filter, find_faults
 
     for pmid in exclude or []:
         if not (pmid.isascii() and pmid.isdigit()):
             raise typer.BadParameter(f"{pmid!r} is no PMID: digits only", param_hint="--exclude")
-    if since is not None and until is not None and since > until:
-        raise typer.BadParameter(f"--since {since} is later than --until {until}")
     chosen = STATUSES if statuses and StatusName.ALL in statuses else tuple(Status(s) for s in statuses or SOUND)
-    return Filter(since, until, tuple(publication_types or ()), chosen, frozenset(exclude or ()))
+    where = Filter(since, until, tuple(publication_types or ()), chosen, frozenset(exclude or ()))
+    if faults := find_faults(where):
+        raise typer.BadParameter("; ".join(faults))
+    return where
