@@ -85,8 +85,16 @@ class Contender:
         content["retrieval"]["publication_types"] = list(self.retrieval.publication_types)
         identity = index_identity(index) if index is not None and self.retrieval.source != "none" else None
         settings = (self.model, self.calls, self.temperature, self.max_tokens)
-        mark = fingerprint(settings, prompt_text(self.strategy), self._reads(), identity)
+        mark = fingerprint(settings, prompt_text(self.strategy), self._reads(), identity, *self._shipped())
         return {"fingerprint": mark, "kind": "run", "index": identity, **content}
+
+    def _shipped(self) -> list[dict[str, str]]:
+        """Return the hashes of the package's own models where they decide: with other weights, all is asked again."""
+        if self.model not in ("extractive", "reader"):
+            return []
+        from finetuned.adapters import shipped_sha256
+
+        return [shipped_sha256(name) for name in ("verifier", "reader")]
 
     def _reads(self) -> Any:
         """Return what of the retrieval matters: settings of a search that is not made do not."""
@@ -121,7 +129,7 @@ def check_fits(contender: Contender, task: Task) -> None:
 
 def check_contender(contender: Contender) -> Contender:
     """Return the contender, or raise `ConfigError` for what no task could make work."""
-    from .strategies import STRATEGIES
+    from .strategies import QUOTING, STRATEGIES
 
     where = f"contender {contender.name!r}"
     if contender.strategy not in STRATEGIES:
@@ -136,10 +144,10 @@ def check_contender(contender: Contender) -> Contender:
             f"{where}: {contender.strategy} makes one call, so calls: {contender.calls} cannot be spent; "
             "use self-consistency or voc, or set calls: 1"
         )
-    if (contender.model == "extractive") != (contender.strategy == "rules"):
+    if (contender.model == "extractive") != (contender.strategy in QUOTING):
         raise ConfigError(
-            f"{where}: the model extractive quotes sentences and takes no instructions: it goes with strategy rules, "
-            "and with no other; strategy rules goes with it only"
+            f"{where}: the model extractive quotes sentences and takes no instructions: it goes with strategy rules or "
+            "judged, and with no other; these go with it only"
         )
     if contender.model.startswith("baseline:"):
         if contender.model not in BASELINES:

@@ -10,6 +10,8 @@ voc               Verification-of-Choice (AntGLM-Med, Li et al. 2023, arXiv:2312
                   argued for, one call each; then the arguments are checked against each other and one option chosen.
                   Calls left over from the budget repeat that last step, and the answer most often given counts.
 rules             for the model `extractive` only: it quotes evidence, `rules.py` reads a verdict from the quotations
+judged            for the model `extractive` only: the shipped reader (yes, no, maybe) or verifier (other options) reads
+                  a verdict from the papers it quotes
 """
 
 from __future__ import annotations
@@ -108,6 +110,18 @@ def quoting(asked: Asked) -> Asking:
     return Said(rules.verdict(replies[0], asked.sample.options or {}))
 
 
+def judging(asked: Asked) -> Asking:
+    from rag.prompt import build_messages, read_answer
+    from rag.reading import choose_option
+
+    replies = yield Round([build_messages(asked.sample.question, asked.passages)])
+    drafts, _ = read_answer(replies[0])
+    quoted = {pmid for draft in drafts for pmid, _ in draft.quotes}
+    texts = [e.shown_text for e in asked.passages if e.pmid in quoted]
+    chosen = choose_option(asked.sample.question, asked.sample.options or {}, texts)
+    return Said(f"{replies[0]}\n\nFinal answer: {rules.CANNOT_TELL if chosen is None else chosen[0]}")
+
+
 def vote(asked: Asked, replies: Replies) -> Said:
     """Return the first reply whose answer was given most often; ties go to the one given first.
 
@@ -158,15 +172,20 @@ STRATEGIES = {
         verification_of_choice, (Kind.CHOICE,), (VOC_ARGUE, VOC_CHOOSE), least_calls=3, spends=True, temperature=0.7
     ),
     "rules": Strategy(quoting, (Kind.CHOICE,)),
+    "judged": Strategy(judging, (Kind.CHOICE,)),
 }
+
+
+QUOTING = ("rules", "judged")  # what the model `extractive` goes with, and no other
 
 
 def prompt_text(strategy: str) -> tuple[str, ...]:
     """Return every text a strategy's prompts are made of: a changed word is another contender."""
-    if strategy == "rules":
+    if strategy in QUOTING:
         from rag import extractive
         from rag.prompt import INSTRUCTIONS
 
-        reader = (extractive.ANSWER_FROM, extractive.PASSAGES, extractive.SENTENCES, extractive.NEAR)
-        return (strategy, INSTRUCTIONS, str(reader), *rules.RULES_TEXT)
+        names = ("ANSWER_FROM", "SAYING", "SUREST", "PASSAGES", "SENTENCES", "NEAR")
+        own = rules.RULES_TEXT if strategy == "rules" else ()
+        return (strategy, INSTRUCTIONS, *(str(getattr(extractive, name)) for name in names), *own)
     return (strategy, *PROMPT_TEXT, *STRATEGIES[strategy].prompts)

@@ -5,6 +5,7 @@ peft is only needed to train: merging is W + (alpha / r)·B·A, which a test com
 
 from __future__ import annotations
 
+import hashlib
 import json
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from .errors import ShippedModelError
 from .pair_model import PairModel, load_minilm
 
+FILES = ("adapter_model.safetensors", "head.safetensors", "calibration.json")
 _PREFIX = "base_model.model."
 
 
@@ -30,6 +32,12 @@ class Shipped(NamedTuple):
 def shipped_folder(name: str) -> Path:
     """Return the folder of a model that comes with the package."""
     return Path(str(files("finetuned") / "shipped" / name))
+
+
+def shipped_sha256(name: str) -> dict[str, str]:
+    """Return the sha256 of each file that decides what a shipped model says."""
+    folder = shipped_folder(name)
+    return {file: hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in FILES}
 
 
 def load_shipped(folder: Path) -> Shipped:

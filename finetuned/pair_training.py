@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,10 @@ from .pair_model import Encoded, PairModel, collate, fast_bfloat16
 
 @dataclass(frozen=True, slots=True)
 class LoraRecipe:
-    """All that a training run is told. `epochs` counts passes; a batch has `batch` pairs of like length."""
+    """All that a training run is told. `epochs` counts passes; a batch has `batch` pairs of like length.
+
+    A leg that ends by the clock gives other weights on a slower machine; with endless `minutes` the same ones.
+    """
 
     rank: int = 32
     alpha: int = 64
@@ -44,7 +48,9 @@ def with_lora(model: PairModel, recipe: LoraRecipe, tokenizer: object) -> PairMo
         exclude_modules=r".*pooler.*",
         trainable_token_indices={"word_embeddings": ids},
     )
-    model.encoder = get_peft_model(model.encoder, config)
+    with warnings.catch_warnings():  # PEFT's use of a name that transformers will drop
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        model.encoder = get_peft_model(model.encoder, config)
     return model
 
 

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .adapters import shipped_folder
+from .adapters import FILES, shipped_folder
 from .errors import ShippedModelError
 from .shipped_verifier import Progress
 
 MADE = ("verifier", "reader")
-FILES = ("adapter_model.safetensors", "head.safetensors", "calibration.json")
 
 
 def make_shipped(

@@ -16,7 +16,7 @@ from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import SimpleChatModel
 from langchain_core.messages import BaseMessage
 
-from .extractive import ANSWER_FROM, best_sentences
+from .extractive import best_sentences, choose_passages
 from .prompt import ABSTAIN, read_prompt
 
 ABSTENTION = "The passages do not answer the question."
@@ -56,12 +56,12 @@ class Reading(SimpleChatModel):
     def _cited(self, messages: Sequence[BaseMessage]) -> str:
         question, passages = read_prompt(messages)
         # The reader hardly notices another drug's name: whether a paper is on the question, shared words tell better.
-        sound = [p for p in passages if p.status != "retracted" and p.match >= ANSWER_FROM]
-        chosen = choose_option(question, {"yes": "yes", "no": "no", "maybe": "maybe"}, [p.text for p in sound])
+        speaking, _ = choose_passages(question, passages)
+        chosen = choose_option(question, {"yes": "yes", "no": "no", "maybe": "maybe"}, [p.text for p in speaking])
         if chosen is None:
             return f"{ABSTAIN} The reader finds no answer in the passages."
         verdict, _, place = chosen
-        best = sound[place]
+        best = speaking[place]
         quoted = best_sentences(question, best.text, 1)
         if not quoted:
             return f"{ABSTAIN} The reader finds no sentence that answers."

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from audit_runs import KnownChecker, write_lines, write_run, yes_no
 from typer.testing import CliRunner
@@ -17,6 +16,7 @@ from experiments.audit.records import Frame, Verdict, judgements_path, read_evid
 from experiments.audit.summary import audit_report
 from experiments.cli import app
 from experiments.errors import ExperimentsError
+from experiments.lines import read_lines, to_line
 from indexes import build
 
 PAPERS = [
@@ -179,9 +179,9 @@ def test_only_a_changed_answer_is_judged_again(tmp_path: Path, index: Path) -> N
     run = write_run(tmp_path, samples, {"arm": [GOOD, BAD]})
     audited(run, index)
     path = next((run / "records").iterdir())
-    records = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    records = [record for _, record in read_lines(path)]
     records[1]["output"] = OPEN
-    path.write_bytes(b"".join(orjson.dumps(record) + b"\n" for record in records))
+    path.write_bytes(b"".join(map(to_line, records)))
     checker = KnownChecker(*RULES)
     row = audited(run, index, checker)["arm"]
     assert {claim for claim, _ in checker.asked} <= {OPEN}

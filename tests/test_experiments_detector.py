@@ -21,7 +21,7 @@ from experiments.detector.labelled import CONTRADICTED, SUPPORTED, UNSUPPORTED, 
 from experiments.detector.text import markdown
 from experiments.errors import ConfigError, RecordsError
 from experiments.estimates import wilson
-from experiments.records import append_lines
+from experiments.lines import append_lines
 
 
 class Ideal:

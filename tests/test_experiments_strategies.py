@@ -1,9 +1,11 @@
 """Strategies: how many calls, with what in the prompt, and what becomes of the replies."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
@@ -197,6 +199,38 @@ def test_the_reader_by_rules_abstains_without_evidence_and_answers_with_it() -> 
     assert '> 5: "Aspirin significantly reduced stroke in adults."' in shown.output
 
 
+def test_the_shipped_models_judge_the_papers_that_are_quoted_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rag.extractive import Extractive
+
+    asked: list[tuple[str, str]] = []
+
+    class Reader:
+        def scores(self, pairs: list[tuple[str, str]]) -> Any:
+            asked.extend(pairs)
+            return np.tile([0.1, 0.7, 0.1, 0.1], (len(pairs), 1))
+
+    monkeypatch.setattr("finetuned.reader.load_reader", Reader)
+    contender = Contender("c", "extractive", strategy="judged")
+    question = Sample("1", "Does aspirin prevent stroke?", "A", OPTIONS)
+    read = replace(evidence("5", "Aspirin and stroke\nAspirin significantly reduced stroke in adults."), match=2.0)
+    other = replace(evidence("6", "Rotas\nRotas were long."), match=0.1)
+    closed, shown = ask_batch(Extractive(), contender, [(TASK, question, ()), (TASK, question, (other, read))])
+    assert "do not answer" in closed.output
+    assert shown.output.endswith("Final answer: B")  # by the reader, whatever the sentence says
+    assert asked == [(question.question, read.text)]
+
+
+def test_other_weights_are_another_contender(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mark(model: str, strategy: str) -> str:
+        return str(Contender("c", model, strategy=strategy).entry(None)["fingerprint"])
+
+    kinds = [("extractive", "rules"), ("extractive", "judged"), ("reader", "direct"), ("hf:a/b", "direct")]
+    before = [mark(*kind) for kind in kinds]
+    assert len(set(before)) == 4
+    monkeypatch.setattr("finetuned.adapters.shipped_sha256", lambda name: {"head.safetensors": f"other {name}"})
+    assert [mark(*kind) == old for kind, old in zip(kinds, before, strict=True)] == [False, False, False, True]
+
+
 def test_a_verdict_quotes_only_what_was_quoted() -> None:
     assert verdict("ABSTAIN: nothing", OPTIONS).endswith("The passages do not answer the question.")
 
@@ -207,7 +241,7 @@ def test_every_prompt_is_in_the_fingerprint() -> None:
     assert SYSTEM in prompt_text("direct")
     assert COT in prompt_text("cot")
     assert VOC_ARGUE in prompt_text("voc")
-    assert len({prompt_text(s) for s in ("direct", "cot", "voc", "rules", "self-consistency")}) == 5
+    assert len({prompt_text(s) for s in ("direct", "cot", "voc", "rules", "judged", "self-consistency")}) == 6
 
 
 def test_a_local_model_gives_letter_probabilities_and_differing_draws(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from experiments.contenders import index_identity
-from experiments.records import append_lines, fingerprint, read_lines
+from experiments.lines import append_lines, read_lines
+from experiments.records import fingerprint
 from experiments.retrieval import EncodedQueries, Report
 from indexes.index import Index, Mode
 

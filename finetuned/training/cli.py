@@ -53,6 +53,9 @@ def compare(recipe: Recipe, out: Out = None, as_json: AsJson = False) -> None:
     print_table(head, rows)
     for method, reason in table["left_out"].items():
         print(f"{method} left out: {reason}")
+    print(
+        f"\npicture and figures: {folder}/comparison.png, {folder}/comparison.json\neach run: {folder}/METHOD/README.md"
+    )
 
 
 def _check_installed() -> None:

@@ -15,25 +15,28 @@ from finetuned.errors import TrainingError
 
 from .card import forgotten, measured_text
 from .checkpoints import write_json
+from .curve import draw_comparison
 from .recipe import METHODS, Recipe
 
 
 def compare(recipe: Recipe, out: Path) -> dict[str, Any]:
     """Run the recipe with every method that works here, each into its own folder of `out`; return the table.
 
+    A row's `losses` are the held-out losses, by set, before the first stage and after each.
+
     Each runs in a process of its own, so that one's memory is not counted as another's. Stopped, the same call goes
     on; methods that are finished are read, not run again.
     """
     left_out = {} if _four_bit() else {"qlora": "needs an NVIDIA GPU and bitsandbytes"}
+    methods = [method for method in METHODS if method not in left_out]
     rows = []
-    for method in METHODS:
-        if method in left_out:
-            continue
-        print(f"{method}:", file=sys.stderr)
+    for number, method in enumerate(methods, 1):
+        print(f"{method} ({number} of {len(methods)}):", file=sys.stderr)
         chosen = recipe.model_copy(update={"method": method, "merge": False})
         rows.append(_row(method, _apart(chosen, out / method)))
     table = {"rows": rows, "left_out": left_out, "stages": [stage.stage for stage in recipe.stages]}
     write_json(out / "comparison.json", table)
+    draw_comparison(table, out / "comparison.png")
     return table
 
 
@@ -63,6 +66,7 @@ def _row(method: str, record: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "method": method,
         "held_out": after,
+        "losses": [_losses(stages[0]["before"]), *(_losses(entry["after"]) for entry in stages)],
         "forgetting": sum(forgotten(record, name) for name in earlier) / len(earlier) if earlier else None,
         "trained_parameters": stages[-1]["trained"],
         "parameters": stages[-1]["parameters"],
@@ -70,6 +74,10 @@ def _row(method: str, record: Mapping[str, Any]) -> dict[str, Any]:
         "seconds": seconds,
         "tokens_per_second": sum(entry["tokens_per_second"] * entry["seconds"] for entry in stages) / seconds,
     }
+
+
+def _losses(measured: Mapping[str, Any]) -> dict[str, float]:
+    return {name: of["loss"] for name, of in measured.items()}
 
 
 def table_rows(table: Mapping[str, Any]) -> list[tuple[str, ...]]:

@@ -1,10 +1,31 @@
-"""The loss curve of a run as a picture."""
+"""The loss curve of a run, and several methods beside each other, as pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+
+def draw_comparison(table: Mapping[str, Any], path: Path) -> None:
+    """Draw for every held-out set how its loss goes from stage to stage, a line for each method (PNG)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    stages = table["stages"]
+    states = ["before", *(f"after {name}" for name in stages)]
+    figure = Figure(figsize=(3 * len(stages) + 1, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    for name, axes in zip(stages, figure.subplots(1, len(stages), sharey=True, squeeze=False)[0], strict=True):
+        for row, style in zip(table["rows"], ("-", "--", ":", "-."), strict=False):
+            losses = [measured[name] for measured in row["losses"]]
+            axes.plot(states, losses, marker="o", markersize=4, linestyle=style, label=row["method"])
+        axes.axvspan(stages.index(name), stages.index(name) + 1, color="0.93")  # the stage that trains on its like
+        axes.set_title(f"held out: {name}", fontsize=10)
+        axes.tick_params(axis="x", labelrotation=30)
+    figure.axes[0].set_ylabel("loss per token (nats)")
+    figure.axes[0].legend(frameon=False)
+    figure.savefig(path, dpi=120, metadata={"Software": None})
 
 
 def draw_curve(record: Mapping[str, Any], path: Path) -> None:
