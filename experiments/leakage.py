@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from .errors import RecordsError
+from .lines import read_document, write_document
 from .records import Sample, fingerprint
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def check_leakage(
     with Index(config.index) as index:
         files = [hashlib.sha256(file.read_bytes()).hexdigest() for file in config.training]
         key = fingerprint("2", index_identity(index.manifest), samples, files)
-        if (known := read_leakage(run)) is not None and known["key"] == key:
+        if (known := _kept(run)) is not None and known["key"] == key:
             return known
         every = [(task, sample) for task, listed in samples.items() for sample in listed]
         golds = {pmid: index.get(pmid) for _, sample in every for pmid in sample.gold_pmids}
@@ -75,20 +75,26 @@ def check_leakage(
             "summary": {kind: len(ids) for kind, ids in exposed.items()} | {"n": len(listed)},
         }
     result = {"key": key, "ngram": N, "share": SHARE, "tasks": tasks}
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(orjson.dumps(result))
-    partial.replace(path)
+    write_document(path, result)
     return result
 
 
 def read_leakage(run: Path) -> dict[str, Any] | None:
-    """Return what RUN/leakage.json holds; None if there is none, or only a damaged one, which `run` makes again."""
+    """Return what RUN/leakage.json holds; None if there is none.
+
+    Raises:
+        RecordsError: it is damaged.
+    """
     path = run / "leakage.json"
+    return read_document(path, "run `experiment run` again, which makes it anew") if path.is_file() else None
+
+
+def _kept(run: Path) -> dict[str, Any] | None:
+    """Return what was found earlier; what is damaged is found anew."""
     try:
-        found: dict[str, Any] = orjson.loads(path.read_bytes()) if path.is_file() else {}
-    except orjson.JSONDecodeError:
+        return read_leakage(run)
+    except RecordsError:
         return None
-    return found if {"key", "tasks"} <= set(found) else None
 
 
 def near_duplicates(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
@@ -13,6 +12,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from .errors import RecordsError
+from .lines import mend, read_lines, to_line
 
 
 class Outcome(StrEnum):
@@ -126,7 +126,7 @@ class RecordWriter:
 
     def append(self, records: Iterable[Record]) -> None:
         """Write whole lines and hand them to the system, so that a killed process loses none of them."""
-        self._stream.write(b"".join(orjson.dumps(r, option=orjson.OPT_APPEND_NEWLINE) for r in records))
+        self._stream.write(b"".join(to_line(record) for record in records))
         self._stream.flush()
 
     def close(self) -> None:
@@ -137,46 +137,6 @@ class RecordWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def mend(path: Path) -> int:
-    """Cut what follows the last whole JSON line; return the number of bytes cut."""
-    if not path.exists():
-        return 0
-    content = path.read_bytes()
-    end = content.rfind(b"\n") + 1
-    start = content.rfind(b"\n", 0, max(end - 1, 0)) + 1
-    if content[start:end].strip() and not _is_json(content[start:end]):
-        end = start  # a power cut can leave a line of zero bytes with its newline
-    if end < len(content):
-        os.truncate(path, end)
-    return len(content) - end
-
-
-def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the whole lines of a file with their numbers, passing over a torn last one; none if there is no file.
-
-    Raises:
-        RecordsError: a line in the middle is not JSON.
-    """
-    if not path.exists():
-        return
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if line.endswith(b"\n") and line.strip():
-                try:
-                    yield number, orjson.loads(line)
-                except orjson.JSONDecodeError as error:
-                    raise RecordsError(f"{path}, line {number} is damaged ({error}): remove that line") from None
-
-
-def append_lines(path: Path, lines: Iterable[Any]) -> list[bytes]:
-    """Append records or dicts as JSON lines in one write; return the lines."""
-    written = [orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as stream:
-        stream.write(b"".join(written))
-    return written
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -220,11 +180,3 @@ def _fields(value: Any) -> dict[str, Any]:
     if not is_dataclass(value):
         raise TypeError(f"{type(value).__name__} has no canonical JSON form")
     return {f.name: getattr(value, f.name) for f in fields(value)}
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return False
-    return True

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .contenders import Retrieval, index_identity
-from .records import Sample, append_lines, fingerprint, mend, read_lines
+from .lines import append_lines, mend, read_lines
+from .records import Sample, fingerprint
 
 if TYPE_CHECKING:
     from indexes.encoders import Encoder, EncoderInfo, Role, Vectors

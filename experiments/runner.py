@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any
 from .asking import Answered, ask_baseline, ask_batch
 from .config import Config
 from .contenders import Contender
-from .errors import RunStoppedError
 from .records import Outcome, Record, RecordWriter, Sample, latest, read_records
 from .retrieval import Passages
-from .runs import answer_key, open_run, records_path, save_run, write_task
+from .runs import alone, answer_key, open_run, records_path, save_run, write_task
 from .scoring import score_record
 from .tasks import load
 from .tasks.task import Task
@@ -80,14 +79,8 @@ def run_experiment(
     Raises:
         RunStoppedError: another process runs into `out`.
     """
-    from filelock import FileLock, Timeout
-
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(out / ".lock", timeout=0):
-            return _run(config, out, max_calls, report, load_model or _load_llm)
-    except Timeout:
-        raise RunStoppedError(f"another process is running into {out}: wait for it, or use another folder") from None
+    with alone(out, "running into"):
+        return _run(config, out, max_calls, report, load_model or _load_llm)
 
 
 def _run(config: Config, out: Path, max_calls: int | None, report: Report, load_model: LoadModel) -> Done:

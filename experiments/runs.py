@@ -10,13 +10,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from .errors import RecordsError
+from .errors import RecordsError, RunStoppedError
+from .lines import read_document, write_document
 from .records import Record, Sample, fingerprint, latest, read_records, read_samples, record_key, write_samples
 from .scoring import STRICT, readings_of, score_record
 from .tasks import TASKS, get_task
@@ -34,15 +36,28 @@ def read_run(run: Path) -> dict[str, Any]:
     path = run / "run.json"
     if not path.is_file():
         raise RecordsError(f"no run in {run}: it has no run.json. `experiment run` or `experiment import` makes one")
-    try:
-        content: dict[str, Any] = orjson.loads(path.read_bytes())
-    except orjson.JSONDecodeError as error:
-        raise RecordsError(
-            f"{path} is damaged ({error}): delete it and run the same command again; the records are kept"
-        ) from None
+    remedy = "delete it and run `experiment run` (or `experiment import`) again; the records are kept"
+    content = read_document(path, remedy)
     if content.get("format") != FORMAT:
         raise RecordsError(f"{path} has format {content.get('format')!r}, this version reads {FORMAT}")
     return content
+
+
+@contextmanager
+def alone(folder: Path, doing: str) -> Iterator[None]:
+    """Make the folder, and keep a second process out; the lock is freed by the system even after kill -9.
+
+    Raises:
+        RunStoppedError: another process is there.
+    """
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise RunStoppedError(f"another process is {doing} {folder}: wait for it, or use another folder") from None
 
 
 def open_run(run: Path) -> dict[str, Any]:
@@ -55,10 +70,7 @@ def open_run(run: Path) -> dict[str, Any]:
 
 def save_run(run: Path, content: Mapping[str, Any]) -> None:
     """Write run.json in one step."""
-    run.mkdir(parents=True, exist_ok=True)
-    partial = run / "run.json.partial"
-    partial.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    partial.replace(run / "run.json")
+    write_document(run / "run.json", content, option=orjson.OPT_INDENT_2)
 
 
 def add_task(run: Path, content: dict[str, Any], task: Task, samples: Sequence[Sample]) -> None:
@@ -126,10 +138,22 @@ def file_name(name: str) -> str:
 
 
 def run_samples(run: Path) -> dict[str, dict[str, Sample]]:
-    """Return the run's samples: task → id → sample."""
-    return {
-        name: {sample.id: sample for sample in read_samples(samples_path(run, name))} for name in read_run(run)["tasks"]
-    }
+    """Return the run's samples: task → id → sample.
+
+    Raises:
+        RecordsError: a task's samples are missing, or not those that were asked.
+    """
+    found = {}
+    for name, entry in read_run(run)["tasks"].items():
+        path = samples_path(run, name)
+        samples = read_samples(path)
+        if fingerprint(*samples) != entry["sha256"]:
+            raise RecordsError(
+                f"{path} is damaged: it holds other samples than were asked. Run `experiment run` (or `experiment "
+                "import`) again, which writes it anew"
+            )
+        found[name] = {sample.id: sample for sample in samples}
+    return found
 
 
 def run_task(name: str, entry: Mapping[str, Any]) -> Task:

@@ -101,8 +101,13 @@ def _worth_growing(directory: Path, base: Manifest, shards: Sequence[Shard]) -> 
     new = sum(s.meta["records"] + s.meta["deletions"] for s in shards[len(held) :])
     if base.changed + new > GROW_UP_TO * base.documents:
         return False
-    folder = directory / "generations" / base.generation
-    return all((folder / f).is_file() and sha256_file(folder / f) == digest for f, digest in base.files.items())
+    return is_whole(directory, base)
+
+
+def is_whole(directory: Path, manifest: Manifest) -> bool:
+    """Tell whether every file of a generation is as it was written."""
+    folder = directory / "generations" / manifest.generation
+    return all((folder / f).is_file() and sha256_file(folder / f) == digest for f, digest in manifest.files.items())
 
 
 def _merge(work: Path, shards: Sequence[Shard], base: Manifest | None, old: Path | None) -> Merged:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .assemble import assemble
-from .dense import Dense
+from .assemble import assemble, is_whole
+from .dense import QUESTIONS, Dense
 from .encoders import MINILM, Encoder, EncoderInfo, load_encoder
-from .errors import EncoderError, StorageError
+from .errors import CorruptIndexError, EncoderError, NotAnIndexError, StorageError
 from .manifest import Manifest, read_manifest
 from .mapping import Engine, Report, map_sources, silent
-from .shards import Shard, find_shard
+from .shards import Shard, find_shard, sound_shard
 from .sources import find_sources
-from .storage import disk_errors, exclusive
+from .storage import disk_errors, exclusive, sha256_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ def build(
     with disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
     with disk_errors(directory), exclusive(directory):
+        _drop_damaged(directory)
         shards = map_sources(directory, files, encoder=encoder, workers=workers, engine=engine, report=report)
         return _finish(directory, shards, shards, encoder, report, dense)
 
@@ -70,9 +71,11 @@ def update(
     """Apply later files to an existing index, in the order given; only texts that it has not seen are embedded.
 
     A file that the index holds already keeps its place: applying it again would bring back what later files changed.
+    A damaged generation is made anew from its shards.
 
     Raises:
         NotAnIndexError: there is nothing to update.
+        CorruptIndexError: the manifest, a shard, or the questions it was tuned with are damaged.
         SourceError, EncoderError, BusyIndexError, StorageError, EngineError: their texts say what to do.
     """
     read_manifest(directory)
@@ -81,14 +84,26 @@ def update(
         current = read_manifest(directory)
         loaded = open_encoder(current, directory, encoder)
         name = current.encoder.name
+        kept = [_held(directory, s.shard, s.name) for s in current.sources]
         shards = map_sources(directory, files, encoder=loaded, name=name, workers=workers, engine=engine, report=report)
         held = {s.shard for s in current.sources}
         fresh = [s for s in shards if s.key not in held]
-        kept = [_held(directory, s.shard, s.name) for s in current.sources]
-        if not fresh:
+        if not fresh and is_whole(directory, current):
             return BuildResult(current, 0, 0, tuple(kept))
-        dense = Dense.of(directory / "generations" / current.generation, current.faiss)
+        folder = directory / "generations" / current.generation
+        _check_questions(folder / QUESTIONS, current, directory)
+        dense = Dense.of(folder, current.faiss)
         return _finish(directory, [*kept, *fresh], fresh, loaded, report, dense, base=current)
+
+
+def _check_questions(path: Path, manifest: Manifest, directory: Path) -> None:
+    """Refuse to tune with other questions than the index was: nothing else of a damaged generation is handed on."""
+    known = manifest.files.get(path.name)
+    if known is not None and not (path.is_file() and sha256_file(path) == known):
+        raise CorruptIndexError(
+            f"{path} is damaged: give the questions again: clinrag index build {directory} SOURCE... "
+            "--queries FILE.jsonl with all sources"
+        )
 
 
 def open_encoder(manifest: Manifest, directory: Path, encoder: str | Encoder | None = None) -> Encoder:
@@ -138,6 +153,15 @@ def _finish(
     return BuildResult(manifest, sum(s.meta["vectors"] for s in new) - reused, reused, tuple(shards))
 
 
+def _drop_damaged(directory: Path) -> None:
+    """Remove the present index's damaged shards, so that no vector of theirs is taken over."""
+    try:
+        for source in read_manifest(directory).sources:
+            sound_shard(directory / "shards", source.shard)
+    except (NotAnIndexError, CorruptIndexError):
+        pass  # nothing is taken over
+
+
 def _held(directory: Path, key: str, source: str) -> Shard:
     found = find_shard(directory / "shards", key)
     if found is None:
@@ -145,4 +169,5 @@ def _held(directory: Path, key: str, source: str) -> Shard:
             f"the shard {key} of {source} is missing from {directory / 'shards'}; build again from all sources: "
             f"clinrag index build {directory} SOURCE..."
         )
+    found.check()
     return found

@@ -160,7 +160,12 @@ def _md5(path: Path) -> str:
 
 
 def _is_there(target: Path) -> bool:
-    return target.exists() and _checked(target).exists()
+    """Tell whether a file is there as it came: the disk may have changed it since."""
+    try:
+        found = _MD5.search(_checked(target).read_text(encoding="ascii"))
+        return found is not None and _md5(target) == found[0].lower()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return False
 
 
 def _checked(target: Path) -> Path:

@@ -133,12 +133,12 @@ def _plan(out: Path, query: str, maximum: int, searches: list[Search], size: int
     counts = [[search.first, search.last, search.count] for search in searches]
     plan = {"query": query, "maximum": maximum, "batch": size, "searches": counts}
     kept = out / f"{name}.json"
-    text = json.dumps(plan, ensure_ascii=False, indent=1) + "\n"
-    if not kept.exists() or kept.read_text(encoding="utf-8") != text:
+    text = (json.dumps(plan, ensure_ascii=False, indent=1) + "\n").encode()
+    if not kept.exists() or kept.read_bytes() != text:
         for old in out.glob(f"{name}-*.xml.gz"):
             old.unlink()
         unfinished = kept.with_suffix(".part")
-        unfinished.write_text(text, encoding="utf-8")
+        unfinished.write_bytes(text)
         unfinished.replace(kept)
     batches: list[_Batch] = []
     left = maximum

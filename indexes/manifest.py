@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .encoders import EncoderInfo
 from .errors import CorruptIndexError, NotAnIndexError
-from .storage import write_atomically
+from .storage import seal, unseal, write_atomically
 
 FORMAT = 2  # 1: FAISS with a map of PMIDs, notices inside the papers; still read, and rewritten by an update
 NAME = "manifest.json"
@@ -60,7 +60,7 @@ class Manifest:
 
     def write(self, directory: Path) -> None:
         """Switch the index to this generation: one atomic rename."""
-        write_atomically(directory / NAME, orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2))
+        write_atomically(directory / NAME, seal(orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2)))
 
 
 def pmid_sha256(pmids: NDArray[np.int64]) -> str:
@@ -80,9 +80,9 @@ def read_manifest(directory: Path) -> Manifest:
         what = "no such folder" if not directory.is_dir() else f"the folder has no {NAME}"
         raise NotAnIndexError(f"{directory} is no index ({what}); make one: clinrag index build {directory} SOURCE...")
     try:
-        record = orjson.loads(path.read_bytes())
+        record = unseal(path.read_bytes())
         version = record["format"]
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+    except (ValueError, KeyError) as error:
         raise CorruptIndexError(_damaged(path, directory)) from error
     if not isinstance(version, int) or version > FORMAT:
         raise NotAnIndexError(

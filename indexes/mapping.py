@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from .encoders import Encoder, load_encoder
@@ -133,7 +132,7 @@ class EarlierVectors:
             manifest = read_manifest(directory)
             if manifest.encoder.fingerprint == encoder.info.fingerprint:
                 return EarlierVectors(directory, manifest)
-        except (NotAnIndexError, CorruptIndexError, sqlite3.Error, orjson.JSONDecodeError):
+        except (NotAnIndexError, CorruptIndexError, sqlite3.Error):
             return None  # nothing to reuse; a build makes the index anew in any case
         return None
 

@@ -24,7 +24,7 @@ from .document import Deletion, Document, from_dict
 from .encoders import Encoder
 from .errors import CorruptIndexError
 from .sources import SourceReport, read_source
-from .storage import sha256_file, sync_directory, write_atomically
+from .storage import seal, sha256_file, sync_directory, unseal, write_atomically
 
 PARSER = 1  # raise it when the readers give other records for the same file: old shards are then made anew
 BLOCK = 512  # documents embedded at a time: enough to sort by length, few enough that progress is seen
@@ -73,9 +73,7 @@ class Shard:
         for name, digest in self.meta["files"].items():
             path = self.path / name
             if not path.is_file() or sha256_file(path) != digest:
-                raise CorruptIndexError(
-                    f"{path} is damaged (its checksum differs): delete {self.path} and run the build again"
-                )
+                raise CorruptIndexError(_damaged(path, "its checksum differs"))
 
 
 def open_vectors(path: Path, rows: int, dimension: int) -> NDArray[np.float16]:
@@ -109,8 +107,28 @@ def shard_key(source_sha256: str, encoder_fingerprint: str) -> str:
 
 
 def find_shard(shards: Path, key: str) -> Shard | None:
+    """Return a finished shard, None if there is none.
+
+    Raises:
+        CorruptIndexError: its `shard.json` is damaged or incomplete.
+    """
     path = shards / key / "shard.json"
-    return Shard(path.parent, orjson.loads(path.read_bytes())) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        meta = unseal(path.read_bytes())
+        if missing := FIELDS - set(meta):
+            raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+    except ValueError as error:
+        raise CorruptIndexError(_damaged(path, str(error))) from None
+    return Shard(path.parent, meta)
+
+
+def _damaged(path: Path, why: str) -> str:
+    return (
+        f"{path} is damaged ({why}); only its source is to be embedded again: "
+        f"clinrag index build {path.parents[2]} SOURCE... with all sources"
+    )
 
 
 def sound_shard(shards: Path, key: str) -> Shard | None:
@@ -119,10 +137,8 @@ def sound_shard(shards: Path, key: str) -> Shard | None:
         shard = find_shard(shards, key)
         if shard is not None:
             shard.check()
-            if missing := FIELDS - set(shard.meta):
-                raise KeyError(*missing)
         return shard
-    except (CorruptIndexError, orjson.JSONDecodeError, KeyError):
+    except CorruptIndexError:
         shutil.rmtree(shards / key)
         return None
 
@@ -168,7 +184,7 @@ def make_shard(
             "damage": report.damage,
             "files": {name: sha256_file(work / name) for name in ("documents.ndjson", "vectors.f16")},
         }
-        write_atomically(work / "shard.json", orjson.dumps(meta))
+        write_atomically(work / "shard.json", seal(orjson.dumps(meta)))
         final = shards / key
         shutil.rmtree(final, ignore_errors=True)  # a folder without shard.json is debris
         work.replace(final)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 from .errors import DISK, BusyIndexError, StorageError
 
@@ -27,6 +32,34 @@ def write_atomically(path: Path, data: bytes) -> None:
         os.fsync(stream.fileno())
     partial.replace(path)
     sync_directory(path.parent)
+
+
+_SEAL = re.compile(rb',"sum":"([0-9a-f]{8})"\}\s*$')
+
+
+def seal(content: bytes) -> bytes:
+    """Add to a JSON object, as its last member, the CRC-32 of all that stands before it: no byte can change unseen."""
+    body = content.rstrip().removesuffix(b"}").rstrip()
+    return b'%b,"sum":"%08x"}' % (body, zlib.crc32(body))
+
+
+def unseal(content: bytes) -> dict[str, Any]:
+    """Read a JSON object; one without a checksum (written by hand, or by an earlier version) is taken as it is.
+
+    Raises:
+        ValueError: it is no JSON object, or not what was sealed.
+    """
+    if found := _SEAL.search(content):
+        body = content[: found.start()]
+        if zlib.crc32(body) != int(found[1], 16):
+            raise ValueError("its checksum differs")
+        content = body + b"}"
+    record = orjson.loads(content)
+    if not isinstance(record, dict):
+        raise ValueError("it is no JSON object")
+    if "sum" in record:
+        raise ValueError("its checksum cannot be read; if it was changed by hand, take out its last member, sum")
+    return record
 
 
 def sync_directory(path: Path) -> None:

@@ -42,12 +42,12 @@ def verify(directory: Path, *, report: Report = silent) -> list[str]:
             problems.append(f"{path} is damaged: its checksum is not the manifest's")
     for done, source in enumerate(manifest.sources, len(manifest.files)):
         report("checking", done, parts)
-        shard = find_shard(directory / "shards", source.shard)
-        if shard is None:
-            problems.append(f"the shard of {source.name} ({source.shard}) is missing")
-            continue
         try:
-            shard.check()
+            shard = find_shard(directory / "shards", source.shard)
+            if shard is None:
+                problems.append(f"the shard of {source.name} ({source.shard}) is missing")
+            else:
+                shard.check()
         except CorruptIndexError as error:
             problems.append(str(error))
     return problems or _disagreements(folder, manifest.pmid_sha256) or _foreign_vectors(directory, manifest)

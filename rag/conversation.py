@@ -16,13 +16,14 @@ from .reading import Reading
 
 TURNS = 6  # exchanges of a conversation that are looked at, the last ones
 LONGEST = 500  # characters; a "question" longer than this is an answer
-# Words that point back, and openings that leave the subject out.
+# Words that point back, and openings that leave the subject out. A question word is none: "How often should children
+# see a dentist?" opens a new subject, and "Which dose?" is known by its few words.
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|they|them|their|theirs|this|these|those|that (?:drug|treatment|study|trial|paper|dose|test|group|"
     r"patient|population)|he|him|his|she|her|hers|the same|the (?:drug|treatment|intervention|trial|study|former|"
     r"latter|first|second)|such|one|ones|instead|there|else)\b|"
     r"^\s*(?:and|but|or|so|what|how) (?:about|if|in|for|with|when)\b|"
-    r"^\s*(?:and|but|or|also|then|why|when|how much|how often|how long|which|compared with)\b",
+    r"^\s*(?:and|but|or|also|then|compared with)\b",
     re.IGNORECASE,
 )
 _AN_ANSWER = re.compile(rf"^{ABSTAIN}|\[\d+\]|^\W*$", re.IGNORECASE)

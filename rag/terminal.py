@@ -82,9 +82,16 @@ def show_sources(console: Console, sources: Sequence[Evidence], answer: Answer) 
 
 
 def _source(paper: Evidence) -> Text:
-    flag = Text(f" [{paper.status.upper()}]", style=_STATUS[paper.status]) if paper.status in _STATUS else Text()
+    return Text.assemble(plain(paper.title or "(no title)"), _flag(paper), "\n", _facts(paper))
+
+
+def _flag(paper: Evidence) -> Text:
+    return Text(f" [{paper.status.upper()}]", style=_STATUS[paper.status]) if paper.status in _STATUS else Text()
+
+
+def _facts(paper: Evidence) -> Text:
     pmid = Text(f"PMID {paper.pmid}", style=Style(color="cyan", link=f"{PUBMED}{paper.pmid}/"))
-    return Text.assemble(plain(paper.title or "(no title)"), flag, "\n", plain(facts(paper), "dim"), "  ", pmid)
+    return Text.assemble(plain(facts(paper), "dim"), "  ", pmid)
 
 
 def show_paper(console: Console, paper: Evidence, answer: Answer) -> None:
@@ -96,5 +103,5 @@ def show_paper(console: Console, paper: Evidence, answer: Answer) -> None:
                 text.stylize("black on yellow", quote.start, quote.end)
     console.print(text)
     console.print()
-    console.print(_source(paper))
+    console.print(Text.assemble(_facts(paper), _flag(paper)))
     console.print(Text(f"{PUBMED}{paper.pmid}/"), soft_wrap=True)

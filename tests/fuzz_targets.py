@@ -20,7 +20,8 @@ from experiments.answers import parse_choice, parse_codes, parse_entities, parse
 from experiments.audit.claims import extract_claims
 from experiments.config import read_config
 from experiments.errors import ExperimentsError
-from experiments.records import mend, read_records, read_samples
+from experiments.lines import mend
+from experiments.records import read_records, read_samples
 from indexes.document import Document
 from indexes.errors import IndexesError
 from indexes.manifest import read_manifest

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT, SAMPLE, record
+from test_docs import matches
 
 import clinrag
 
@@ -147,5 +148,8 @@ def test_demo_tells_the_whole_story(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "gold abstracts given (rules) is better than closed book (rules)",
     ):
         assert words in " ".join(out.split())
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = readme.partition("What it shows")[2].split("```")[1].strip("\n")
+    assert matches(f"…\n{shown}\n", out), "README.md shows another output"
     assert (tmp_path / "demo" / "run" / "report.html").is_file()
     assert (tmp_path / "demo" / "index" / "manifest.json").is_file()

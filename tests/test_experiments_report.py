@@ -8,13 +8,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from scipy.stats import ttest_rel
 from statsmodels.stats.contingency_tables import mcnemar
 
 from experiments.errors import ReadingError, RecordsError
 from experiments.imports import import_predictions
+from experiments.lines import read_lines, to_line
 from experiments.page import page
 from experiments.records import read_records
 from experiments.report import build_report
@@ -172,11 +172,11 @@ def test_markdown_holds_the_verdict_and_breaks_no_table(tmp_path: Path) -> None:
 def test_calibration_is_reported_where_there_are_probabilities(tmp_path: Path) -> None:
     run = write_run(tmp_path, {"one": "AABB"})
     path = records_path(run, "one")
-    records = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    records = [record for _, record in read_lines(path)]
     for record, sure in zip(records, (0.9, 0.8, 0.7, 0.6), strict=True):
         letter = record["answer"]
         record["probabilities"] = {letter: sure, "A" if letter == "B" else "B": 1 - sure}
-    path.write_bytes(b"".join(orjson.dumps(record) + b"\n" for record in records))
+    path.write_bytes(b"".join(map(to_line, records)))
     row = only_task(build_report(run))["contenders"]["one"]
     assert row["brier"] == pytest.approx((0.1**2 + 0.2**2 + 0.7**2 + 0.6**2) / 4)
     assert row["auroc"] == 1.0

@@ -20,8 +20,9 @@ from typer.testing import CliRunner
 from clinrag import app
 from experiments.audit.records import Frame, Judgement, Verdict, evidence_path, judgements_path
 from experiments.errors import ConfigError, DataFormatError, RecordsError
+from experiments.lines import append_lines
 from experiments.metrics.agreement import cohens_kappa
-from experiments.records import Sample, append_lines, write_samples
+from experiments.records import Sample, fingerprint, write_samples
 from experiments.review.agreement import review_rates
 from experiments.review.command import markdown, read_review, write_review
 from experiments.review.drawing import Drawn, Key, allocate, draw, key_path, read_key
@@ -40,6 +41,7 @@ def audited(run: Path, count: int = 240) -> Path:
         Sample(str(n), f"Does drug {n} help?" if n else EVIL, "A", {"A": "yes", "B": "no"}) for n in range(count)
     ]
     entry = {"title": "T", "kind": "choice", "licence": "x", "source": "x", "version": "1", "metrics": [], "ask": ""}
+    entry["sha256"] = fingerprint(*samples)
     save_run(run, {"format": 1, "created": "2026-01-01", "tasks": {"t": entry}, "contenders": {}})
     write_samples(samples_path(run, "t"), samples)
     append_lines(

@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 import clinrag
 from finetuned.errors import TrainingError
 from finetuned.training import run as run_module
-from finetuned.training.checkpoints import complete, newest_checkpoint
+from finetuned.training.checkpoints import changed, complete, is_complete, newest_checkpoint
 from rag import load_llm
 from rag.errors import ModelError
 
@@ -144,6 +144,21 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
     assert not (tmp_path / "checkpoint-11").exists()
 
 
+def test_a_folder_marked_as_whole_knows_every_file_below_it(tmp_path: Path) -> None:
+    for name in ("stage.json", "model/config.json", "checkpoints/checkpoint-1/a"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert not is_complete(tmp_path)
+    complete(tmp_path)
+    shutil.rmtree(tmp_path / "checkpoints")
+    assert is_complete(tmp_path)
+    (tmp_path / "model" / "config.json").write_text("model/config.jsoN")
+    (tmp_path / "stage.json").unlink()
+    assert changed(tmp_path) == [tmp_path / "model" / "config.json", tmp_path / "stage.json"]
+    (tmp_path / "COMPLETE").write_text("[]")
+    assert changed(tmp_path) == [tmp_path / "COMPLETE"]
+
+
 def test_a_run_is_not_continued_with_something_else(small: tuple[dict[str, Any], Path, dict[str, Any]]) -> None:
     raw, out, record = small
     assert train(raw, out)["stages"] == record["stages"]  # nothing to do: read, not run again
@@ -168,7 +183,7 @@ def test_a_stage_whose_weights_were_changed_is_no_parent(
     copy = shutil.copytree(out, tmp_path / "run")
     file = copy / "stages" / "1-inject" / "model" / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-4] + b"\0\0\0\1")
-    with pytest.raises(TrainingError, match="weights are not those that were trained"):
+    with pytest.raises(TrainingError, match=r"model\.safetensors is damaged.*delete .*1-inject"):
         train(raw, copy)
 
 

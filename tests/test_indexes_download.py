@@ -282,3 +282,12 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, mirror: Mirror) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="file"):
         download(tmp_path / "file" / "out", "baseline", base_url=mirror.url)
+
+
+def test_a_file_that_changed_on_disk_is_brought_again(tmp_path: Path, mirror: Mirror) -> None:
+    name = list(FILES)[-1]
+    download(tmp_path, "updates", base_url=mirror.url)
+    (tmp_path / name).write_bytes(FILES[name][:-5] + b"other")
+    again = download(tmp_path, "updates", base_url=mirror.url)
+    assert (again.new, again.bytes) == (1, len(FILES[name]))
+    assert_whole(tmp_path, list(FILES))

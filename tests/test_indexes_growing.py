@@ -176,7 +176,7 @@ def make_format_1(directory: Path) -> None:
     manifest = json.loads((directory / "manifest.json").read_text())
     keep = ("metric", "recall_at_10", "recall_queries")
     manifest |= {"format": 1, "faiss": {"factory": "IDMap2,Flat"} | {key: manifest["faiss"][key] for key in keep}}
-    del manifest["changed"]
+    del manifest["changed"], manifest["sum"]
     (directory / "manifest.json").write_text(json.dumps(manifest))
 
 

@@ -19,6 +19,16 @@ FIRST = "Does montelukast prevent asthma attacks in adults?"
         ("What about its dose?", False),
         ("Is it safe?", False),
         ("Which dose?", False),
+        ("Why?", False),
+        ("How long should treatment last?", False),
+        ("Which dose was used in adolescents?", False),
+        ("When was it stopped in the trial of school children?", False),
+        (
+            "How often should children see a dentist?",
+            True,
+        ),  # a new subject: answered from the old one, it would mislead
+        ("Which drug works best for cluster headache?", True),
+        ("When should anticoagulation start after stroke?", True),
         ("Does omalizumab reduce exacerbations in severe eosinophilic asthma?", True),
         ("Do inhaled corticosteroids slow growth in school children with asthma?", True),
     ],

@@ -6,11 +6,12 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import StringConstraints, TypeAdapter, ValidationError
 from rag_servers import (
     MIXED,
     PMID,
@@ -334,3 +335,21 @@ def test_api_describes_itself(client: httpx.Client) -> None:
         "/healthz",
         "/metrics",
     }
+
+
+def test_schema_and_check_agree_on_what_is_text(client: httpx.Client) -> None:
+    """Pydantic's engine for patterns counts as space what JSON Schema's does, and differs from `str.strip`."""
+    schema = client.get("/openapi.json").json()["components"]["schemas"]["ChatRequest"]
+    pattern = schema["properties"]["messages"]["contains"]["properties"]["content"]["anyOf"][0]["pattern"]
+    found = TypeAdapter(Annotated[str, StringConstraints(pattern=pattern)])
+    for number in (*range(0xD800), *range(0xE000, 0x10000)):
+        try:
+            found.validate_python(chr(number))
+        except ValidationError:
+            assert not chr(number).strip()
+        else:
+            assert chr(number).strip()
+    refused = client.post(
+        "/v1/chat/completions", json={"model": "x", "messages": [{"role": "user", "content": "\x1c"}]}
+    )
+    assert refused.status_code == 400

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from experiments.contenders import index_identity
+from experiments.lines import read_document, write_document
 from experiments.retrieval import Report
+from experiments.runs import alone, read_run
 
 from .answers import Answers, State, read_answers
 from .checker import DEFAULT_CHECKER, Checker, checker_name, load_checker
@@ -64,11 +66,14 @@ def audit_run(
     checker, judge: models already loaded; by default those that the settings name ("none": without layer B and C).
 
     Raises:
-        RecordsError: `run` is no run. ConfigError: the judge is of a contestant's family.
+        RecordsError: `run` is no run, or a file in it is damaged. ConfigError: the judge is of a contestant's family.
+        RunStoppedError: another process audits it.
     """
     from indexes.index import Index
 
+    read_run(run)
     with ExitStack() as stack:
+        stack.enter_context(alone(run / "audit", "auditing into"))
         index = stack.enter_context(Index(settings.index)) if settings.index else None
         library = Library(run, index=index, papers=settings.papers)
         answers = read_answers(run, library, tasks=settings.tasks, limit=settings.limit)
@@ -117,10 +122,13 @@ def audit_path(run: Path) -> Path:
 
 
 def read_audit(run: Path) -> dict[str, Any] | None:
-    """Return what a run's last finished audit was; None if there is none."""
+    """Return what a run's last finished audit was; None if there is none.
+
+    Raises:
+        RecordsError: audit.json is damaged.
+    """
     path = audit_path(run)
-    content: dict[str, Any] | None = orjson.loads(path.read_bytes()) if path.is_file() else None
-    return content
+    return read_document(path, "run `experiment audit` again, which makes it anew") if path.is_file() else None
 
 
 def _write(
@@ -141,8 +149,4 @@ def _write(
         "papers": settings.papers and settings.papers.name,
         "codes": settings.codes is not None,
     }
-    path = audit_path(run)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name("audit.json.partial")
-    partial.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    partial.replace(path)
+    write_document(audit_path(run), content, option=orjson.OPT_INDENT_2)

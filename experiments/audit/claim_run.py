@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.records import append_lines, fingerprint, mend
+from experiments.lines import append_lines, mend
+from experiments.records import fingerprint
 from experiments.retrieval import Report
 from rag.flags import Flag
 

@@ -40,6 +40,12 @@ def limits(found: Mapping[str, Any]) -> list[str]:
     if any(row["sampling"] for _, _, row in rows):
         said.append("C, sampling: a sign of confidence and no verdict; blind to an error made in every draw.")
     said += _judge_limits(made, rows)
+    for name, task in found["tasks"].items():
+        said += [
+            f"{contender}, {name}: {n:,} samples have no record, and are not in the audit. Run `experiment run` (or "
+            "`import`) again."
+            for contender, n in task["missing"].items()
+        ]
     for task, contender, row in rows:
         said += _gaps(task, contender, row)
     return said

@@ -12,10 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from experiments.errors import RecordsError
-from experiments.records import append_lines, mend, read_lines
+from experiments.lines import append_lines, mend, read_lines
 from rag.flags import Flag
 
 
@@ -103,7 +101,7 @@ class Ledger:
     def add(self, lines: Iterable[Any]) -> None:
         """Append records or dicts, handing them to the system at once."""
         for line in append_lines(self.path, lines):
-            self._enter(orjson.loads(line))
+            self._enter(line)
 
     def _enter(self, line: dict[str, Any]) -> None:
         self._lines[line["key"]] = line

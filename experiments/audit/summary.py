@@ -35,12 +35,19 @@ def audit_report(run: Path) -> dict[str, Any] | None:
         task: {
             "title": answers.content["tasks"][task]["title"],
             "contenders": {c: tally(found) for c, found in arms.items()},
+            "missing": _missing(answers, task, arms),
             "comparisons": [one.to_dict() | {"shown": one.shown} for one in comparisons[task]],
         }
         for task, arms in grouped.items()
     }
     found = {"made": made, "tasks": tasks}
     return found | {"said": said(found), "limits": limits(found)}
+
+
+def _missing(answers: Answers, task: str, arms: Mapping[str, list[Audited]]) -> dict[str, int]:
+    """Return contender → samples without a record: the run was not finished, or its records were cut."""
+    counts = {c: len(answers.samples[task]) - len(arms.get(c, ())) for c in answers.content["contenders"]}
+    return {c: n for c, n in counts.items() if n}
 
 
 def group(run: Path, answers: Answers) -> dict[str, dict[str, list[Audited]]]:

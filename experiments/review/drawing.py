@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
 
 from experiments.audit.records import Frame, Judgement, read_evidence, read_judgements
 from experiments.errors import RecordsError
+from experiments.lines import read_document, write_document
 from experiments.runs import run_samples
 
 SHOWN = 3  # pieces of evidence beside a claim, the most telling first
@@ -107,7 +107,7 @@ def read_key(run: Path) -> Key:
     path = key_path(run)
     if not path.is_file():
         raise RecordsError(f"nothing of {run} was drawn for review: clinrag experiment review {run} --out DIR")
-    raw: dict[str, Any] = orjson.loads(path.read_bytes())
+    raw = read_document(path, f"delete it and draw again with the same --n and --seed: experiment review {run}")
     return Key(raw["seed"], raw["n"], {id: Drawn(**drawn) for id, drawn in raw["items"].items()}, raw["strata"])
 
 
@@ -118,9 +118,7 @@ def _keep(run: Path, key: Key) -> None:
             f"{path} holds another draw (of other judgements, --n or --seed): move it away first, or the labels of its "
             "sheets can no longer be read"
         )
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(orjson.dumps(asdict(key), option=orjson.OPT_INDENT_2))
-    partial.replace(path)
+    write_document(path, asdict(key), option=orjson.OPT_INDENT_2)
 
 
 def _item(id: str, one: Judgement, question: str, texts: Mapping[str, str]) -> Item:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.metadata
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from finetuned.errors import TrainingError
 
 COMPLETE = "COMPLETE"
 FINGERPRINT = "fingerprint.json"
+APART = {"base", "checkpoints", "stages"}  # their folders are marked by themselves
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "tokenizers", "numpy")
 
 
@@ -43,7 +46,10 @@ def check_fingerprint(folder: Path, mark: Mapping[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(path, mark)
         return
-    before = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise TrainingError(f"{path} is damaged ({error}): delete {folder} and run the same command again") from None
     differing = _differences(before, json.loads(json.dumps(mark)))
     if differing:
         raise TrainingError(
@@ -66,18 +72,33 @@ def _short(value: Any) -> str:
 
 
 def complete(folder: Path) -> None:
-    """Mark a folder as whole, with the size of each of its files."""
-    sizes = {p.name: p.stat().st_size for p in sorted(folder.iterdir()) if p.is_file() and p.name != COMPLETE}
-    write_json(folder / COMPLETE, sizes)
+    """Mark a folder as whole, with the sha256 of each file below it but those in folders that stand `APART`."""
+    files = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith(".") and p.name != COMPLETE)
+    names = (p.relative_to(folder) for p in files)
+    write_json(folder / COMPLETE, {str(n): sha256_file(folder / n) for n in names if n.parts[0] not in APART})
+
+
+def changed(folder: Path) -> list[Path]:
+    """Return the files of a folder marked as whole that are not as they were then, the mark itself if it is damaged.
+
+    Raises:
+        FileNotFoundError: it was never marked.
+    """
+    try:
+        marked: dict[str, str] = json.loads((folder / COMPLETE).read_text(encoding="utf-8"))
+        return [p for n, sha256 in marked.items() if not (p := folder / n).is_file() or sha256_file(p) != sha256]
+    except (ValueError, AttributeError):
+        return [folder / COMPLETE]
 
 
 def is_complete(folder: Path) -> bool:
-    """Tell whether a folder was marked as whole and its files still have the sizes they had then."""
-    try:
-        sizes = json.loads((folder / COMPLETE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return all((folder / n).is_file() and (folder / n).stat().st_size == size for n, size in sizes.items())
+    """Tell whether a folder was marked as whole and its files are as they were then."""
+    return (folder / COMPLETE).is_file() and not changed(folder)
+
+
+def sha256_file(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def newest_checkpoint(folder: Path, *, clean: bool) -> Path | None:
@@ -98,6 +119,20 @@ def write_json(path: Path, content: Any) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     partial.replace(path)
+
+
+@contextmanager
+def disk_errors(out: Path) -> Iterator[None]:
+    """Turn what safetensors, torch and the operating system say about a full disk into one clear error."""
+    try:
+        yield
+    except Exception as error:
+        if getattr(error, "errno", None) != errno.ENOSPC and "No space left" not in str(error):
+            raise
+        raise TrainingError(
+            f"field out: the disk of {out} is full; free some space, and the same command goes on from the newest "
+            "whole checkpoint"
+        ) from error
 
 
 def check_space(out: Path, *, all_weights: int, trained: int, full: bool) -> None:

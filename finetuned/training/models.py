@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from finetuned.errors import RecipeError, TrainingError
 
+from .checkpoints import complete, is_complete
 from .recipe import Architecture, Recipe
 from .weights import hash_weights
 
@@ -76,7 +78,8 @@ def find_start(recipe: Recipe, out: Path, texts: list[str]) -> Start:
     """Return the base model's folder; from an architecture, write one with random weights to `out`/base first."""
     if recipe.architecture is not None:
         folder = out / "base"
-        if not (folder / "COMPLETE").is_file():
+        if not is_complete(folder):  # made from the recipe alone, so that a damaged one is no loss
+            shutil.rmtree(folder, ignore_errors=True)
             _write_random(recipe.architecture, texts, folder, seed=recipe.seed, length=_longest(recipe))
         return Start(folder, "random weights", hash_weights(folder))
     assert recipe.base is not None  # the recipe has one of both
@@ -155,7 +158,7 @@ def _write_random(shape: Architecture, texts: list[str], folder: Path, *, seed: 
     )
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    (folder / "COMPLETE").touch()
+    complete(folder)
 
 
 def load_tokenizer(folder: Path) -> Any:

@@ -16,10 +16,12 @@ from finetuned.errors import TrainingError
 
 from .card import write_card
 from .checkpoints import (
+    COMPLETE,
+    changed,
     check_fingerprint,
     check_space,
     complete,
-    is_complete,
+    disk_errors,
     tokenizer_sha256,
     versions,
     write_json,
@@ -64,16 +66,17 @@ def run(recipe: Recipe, out: Path) -> dict[str, Any]:
     except Timeout:
         raise TrainingError(f"{out}: another process is training into it; wait, or give another --out") from None
     try:
-        with PartialState().main_process_first():  # the first writes a random base, the others find it
-            start, sets, contamination = _prepare(recipe, out, main=state.is_main_process)
-        if state.is_main_process:
-            write_json(out / "decontamination.json", contamination)
-            check_space(out, **_sizes(recipe, start, device))
-        record = _train(recipe, out, start, sets, device)
-        if state.is_main_process:
-            _export(recipe, out, start, sets, record, contamination)
-        state.wait_for_everyone()
-        return record
+        with disk_errors(out):
+            with PartialState().main_process_first():  # the first writes a random base, the others find it
+                start, sets, contamination = _prepare(recipe, out, main=state.is_main_process)
+            if state.is_main_process:
+                write_json(out / "decontamination.json", contamination)
+                check_space(out, **_sizes(recipe, start, device))
+            record = _train(recipe, out, start, sets, device)
+            if state.is_main_process:
+                _export(recipe, out, start, sets, record, contamination)
+            state.wait_for_everyone()
+            return record
     finally:
         lock.release()
 
@@ -185,17 +188,29 @@ def _train(recipe: Recipe, out: Path, start: Start, sets: Sequence[StageData], d
         if state.is_main_process:
             check_fingerprint(folder, mark)
         state.wait_for_everyone()
-        if not is_complete(folder):
+        if state.is_main_process:
+            _check_stage(folder)
+        state.wait_for_everyone()
+        if not (folder / COMPLETE).is_file():
             _train_one(recipe, data, parent, folder, tokenizer, start=start, sets=sets, mark=mark, out=out, half=half)
+        if state.is_main_process:  # here, since a kill may have come before it
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         entry = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
-        found = hash_weights(folder / kind)
-        if found != entry["weights_sha256"]:
-            raise TrainingError(f"{folder / kind}: the weights are not those that were trained; delete {folder}")
+        found = entry["weights_sha256"]
         record["stages"].append(entry)
         whole = hashlib.sha256(f"{start.sha256} {found}".encode()).hexdigest()
         full = recipe.method == "full"
         parent = _Parent(folder / kind, None, found) if full else replace(parent, adapter=folder / kind, sha256=whole)
     return record
+
+
+def _check_stage(folder: Path) -> None:
+    """Refuse to go on from a finished stage of which a file is not as it was written."""
+    if (folder / COMPLETE).is_file() and (files := changed(folder)):
+        raise TrainingError(
+            f"{files[0]} is damaged (not as it was when the stage ended): delete {folder} and run the same command "
+            "again; that stage and those after it are trained again, and come out the same"
+        )
 
 
 def _train_one(
@@ -240,7 +255,6 @@ def _train_one(
         }
         write_json(folder / "stage.json", entry)
         complete(folder)
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     state.wait_for_everyone()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import resource
 import sys
 import time
@@ -71,7 +70,6 @@ def train_stage(
 
     Raises:
         RecipeError: the batch cannot be divided among the processes.
-        TrainingError: the disk is full.
     """
     import torch
     from accelerate import PartialState
@@ -97,15 +95,7 @@ def train_stage(
         checkpoint = newest_checkpoint(folder, clean=state.is_main_process)
         state.wait_for_everyone()
         first = 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
-        try:
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        except Exception as error:
-            if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
-                raise TrainingError(
-                    f"field out: no space is left at {folder}; free some, and the same command goes on from the newest "
-                    "whole checkpoint"
-                ) from error
-            raise
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         trainer.save_model(str(target))  # all processes: sharded weights are gathered
         if state.is_main_process:
             (target / "training_args.bin").unlink(missing_ok=True)  # a pickle, and not the model's

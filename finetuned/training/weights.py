@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from finetuned.errors import TrainingError
 
+from .checkpoints import write_json
+
 PIN = "base.json"
 _WEIGHTS = (".safetensors", ".bin")
 
@@ -34,13 +36,13 @@ def write_pin(adapter: Path, *, base: Path, name: str, sha256: str, within: Path
     inside = within.resolve() in base.resolve().parents
     place = os.path.relpath(base.resolve(), adapter.resolve()) if inside else str(base.resolve())
     pin = {"base": name, "folder": place, "weights_sha256": sha256}
-    (adapter / PIN).write_text(json.dumps(pin, indent=1) + "\n", encoding="utf-8")
+    write_json(adapter / PIN, pin)  # not in place: the file may be linked to the stage's own
     path = adapter / "adapter_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = str(base.resolve())
     if _is_hub(name):  # PEFT finds it there by itself; a snapshot's folder is named by its commit
         config["base_model_name_or_path"], config["revision"] = name.partition("@")[0], base.name
-    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_json(path, dict(sorted(config.items())))
 
 
 def pinned_base(adapter: Path) -> Path | None:

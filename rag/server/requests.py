@@ -94,7 +94,9 @@ class Message(BaseModel):
         return self.content or ""
 
 
-# What `_has_question` asks for, as far as JSON Schema can say it.
+# What `_has_question` asks for, as far as JSON Schema can say it. To Python's `strip` U+001C to U+001F and U+0085 are
+# space; to the regular expressions of JSON Schema they are not.
+_TEXT = r"[^\s\u001c-\u001f\u0085]"
 _ASKS: JsonDict = {
     "type": "object",
     "required": ["role", "content"],
@@ -102,10 +104,10 @@ _ASKS: JsonDict = {
         "role": {"const": "user"},
         "content": {
             "anyOf": [
-                {"type": "string", "pattern": r"\S"},
+                {"type": "string", "pattern": _TEXT},
                 {
                     "type": "array",
-                    "contains": {"type": "object", "properties": {"text": {"pattern": r"\S"}}, "required": ["text"]},
+                    "contains": {"type": "object", "properties": {"text": {"pattern": _TEXT}}, "required": ["text"]},
                 },
             ]
         },
