@@ -70,8 +70,8 @@ def _judge_limits(made: Mapping[str, Any], rows: Sequence[tuple[str, str, Mappin
             )
         if row["judge"] and row["judge"]["unreadable"]:
             said.append(
-                f"D on {contender}, {task}: on {row['judge']['unreadable']:,} answers a reply was not in the form asked "
-                "for, and is void."
+                f"D on {contender}, {task}: on {row['judge']['unreadable']:,} answers a reply was not in the form "
+                "asked for, and is void."
             )
     return said
 
