@@ -12,11 +12,11 @@ from typing import Any
 
 from .audit.section import audit_html
 from .browser import as_script, browser_data
-from .curves import STYLES, equal_mass_bins, reliability_curve, risk_coverage_curves
+from .curves import STYLES, reliability_curve, risk_coverage_curves
 from .errors import MetricError
 from .figures import Difference, forest, outcome_bars
 from .html_table import html_table
-from .metrics.calibration import confidences
+from .metrics.calibration import confidences, equal_mass_bins
 from .report import Scored, score_run
 from .report_text import (
     COMPARED,
