@@ -76,7 +76,7 @@ def build_report(run: Path, *, reading: str = STRICT) -> dict[str, Any]:
         "tasks": tasks,
         "averages": averages(tasks),
         "pairs": by_pair(content, scored),
-        "readings": by_reading(run, scored, reading),
+        "readings": by_reading(run, content, {reading: scored}),
         "retrieval": retrieval_quality(scored),
         "strata": strata(run, content, scored),
     }
@@ -140,7 +140,7 @@ def _task(name: str, content: Mapping[str, Any], one: Scored, comparisons: Seque
         "chance": chance_level(samples),
         "majority": majority_baseline(samples),
         "contenders": {
-            c: figures(one, records) | {"unread": _unread(content["contenders"][c], records)}
+            c: figures(one, records) | {"unread": _shown_nothing(content["contenders"][c], records)}
             for c, records in one.records.items()
         },
         "comparisons": [
@@ -173,7 +173,7 @@ def figures(one: Scored, records: Sequence[Record]) -> dict[str, Any]:
     return found
 
 
-def _unread(entry: Mapping[str, Any], records: Sequence[Record]) -> int:
+def _shown_nothing(entry: Mapping[str, Any], records: Sequence[Record]) -> int:
     """Count the samples of a contender that is to read passages and was shown none."""
     reads = entry.get("retrieval", {}).get("source", "none") != "none"
     return sum(not record.passages for record in records) if reads else 0
@@ -219,6 +219,9 @@ def reading_sentence(title: str, strict: Comparison, published: Comparison, unre
         return " ".join(part for part in (claim, why, agreement(strict)) if part)
     if strict.shown and not published.shown:
         return f"{title}: a difference is shown under the strict reading only ({now}; {gain}). {why}"
+    if strict.shown and published.shown and strict.difference * published.difference < 0:
+        other = strict.b if published.difference > 0 else strict.a
+        return f"{title}: as published {better} is better ({gain}), read strictly {other} is ({now}). {why}"
     how = "both readings show it" if strict.shown else "neither reading shows a difference"
     return f"{title}, {strict.a} against {strict.b}: {gain}, {now}; {how}. {why}"
 

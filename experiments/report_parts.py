@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .estimates import proportion_interval
-from .interaction import two_by_two
+from .interaction import ARMS, correct_questions, two_by_two
 from .leakage import ANSWER, GOLD, IN_INDEX, NEAR, read_leakage
 from .metrics import sample_scores
 from .records import ANSWERED, Outcome, Record, Sample
@@ -15,13 +15,13 @@ from .report import Scored, compare_all, published_tasks, reading_sentence, scor
 from .scoring import PUBLISHED, STRICT
 from .verdict import two_by_two_verdict
 
-ARMS = ("general", "general_rag", "tuned", "tuned_rag")
 SMALL = 100  # samples; below this only differences of 15 points and more are seen
 
 
 def by_pair(content: Mapping[str, Any], scored: Mapping[str, Scored]) -> list[dict[str, Any]]:
-    """Return the 2×2 of every pair on every task that all four arms answered."""
-    found = []
+    """Return the 2×2 of every pair on every task that all four arms answered; Holm over the questions of them all."""
+    about: list[dict[str, Any]] = []
+    results = []
     for pair in content.get("pairs", []):
         for name, one in scored.items():
             arms = {arm: one.records.get(pair["arms"][arm], []) for arm in ARMS}
@@ -29,37 +29,38 @@ def by_pair(content: Mapping[str, Any], scored: Mapping[str, Scored]) -> list[di
             both = [s for s in scores["general"] if all(s in scores[arm] for arm in ARMS)]
             if not both:
                 continue
-            result = two_by_two(
-                **{arm: [scores[arm][s] for s in both] for arm in ARMS},
-                clusters=[one.samples[s].cluster or s for s in both],
+            results.append(
+                two_by_two(
+                    **{arm: [scores[arm][s] for s in both] for arm in ARMS},
+                    clusters=[one.samples[s].cluster or s for s in both],
+                )
             )
-            found.append(
-                {
-                    "pair": pair["pair"],
-                    "task": name,
-                    "title": f"{pair['pair']} on {one.task.title}",
-                    "arms": pair["arms"],
-                    **result.to_dict(),
-                    "verdict": two_by_two_verdict(result),
-                }
-            )
-    return found
+            title = f"{pair['pair']} on {one.task.title}"
+            about.append({"pair": pair["pair"], "task": name, "title": title, "arms": pair["arms"]})
+    return [
+        entry | result.to_dict() | {"verdict": two_by_two_verdict(result)}
+        for entry, result in zip(about, correct_questions(results), strict=True)
+    ]
 
 
-def by_reading(run: Path, scored: Mapping[str, Scored], reading: str) -> list[dict[str, Any]]:
-    """Set the strict reading beside the published one, for tasks whose authors published one."""
-    names = published_tasks(scored)
+def by_reading(
+    run: Path, content: Mapping[str, Any], known: Mapping[str, Mapping[str, Scored]]
+) -> list[dict[str, Any]]:
+    """Set the strict reading beside the published one, for tasks whose authors published one.
+
+    known: reading → what is scored already. Both are compared and corrected as the report's own comparisons are.
+    """
+    names = published_tasks(next(iter(known.values())))
     if not names:
         return []
-    other = score_run(run, reading=STRICT if reading == PUBLISHED else PUBLISHED)
-    both = {reading: scored, (STRICT if reading == PUBLISHED else PUBLISHED): other}
-    both.setdefault(STRICT, scored)
-    strict = compare_all({n: both[STRICT][n] for n in names}, None)
-    published = compare_all({n: both[PUBLISHED][n] for n in names}, None)
+    both = {reading: known.get(reading) or score_run(run, reading=reading) for reading in (STRICT, PUBLISHED)}
+    declared = content.get("compare")
+    strict, published = compare_all(both[STRICT], declared), compare_all(both[PUBLISHED], declared)
     found = []
     for name in names:
         for one, two in zip(strict[name], published[name], strict=True):
-            unread = {c: _unread(both[STRICT][name].records[c]) for c in (one.a, one.b)}
+            unread = {c: _unanswered(both[STRICT][name].records[c]) for c in (one.a, one.b)}
+            turned = one.shown and two.shown and one.difference * two.difference < 0
             found.append(
                 {
                     "task": name,
@@ -68,8 +69,8 @@ def by_reading(run: Path, scored: Mapping[str, Scored], reading: str) -> list[di
                     "strict": one.to_dict() | {"shown": one.shown},
                     "published": two.to_dict() | {"shown": two.shown},
                     "unread": unread,
-                    "verdict_changes": one.shown != two.shown,
-                    "sentence": reading_sentence(scored[name].task.title, one, two, unread),
+                    "verdict_changes": one.shown != two.shown or turned,
+                    "sentence": reading_sentence(both[STRICT][name].task.title, one, two, unread),
                 }
             )
     return found
@@ -166,7 +167,7 @@ def _exposures(
             yield f"published by the model's cutoff ({cutoff})", contender, old, set(dates)
 
 
-def _unread(records: Sequence[Record]) -> float:
+def _unanswered(records: Sequence[Record]) -> float:
     return sum(record.outcome not in ANSWERED for record in records) / len(records)
 
 
