@@ -221,7 +221,8 @@ def reading_sentence(title: str, strict: Comparison, published: Comparison, unre
         return f"{title}: a difference is shown under the strict reading only ({now}; {gain}). {why}"
     if strict.shown and published.shown and strict.difference * published.difference < 0:
         other = strict.b if published.difference > 0 else strict.a
-        return f"{title}: as published {better} is better ({gain}), read strictly {other} is ({now}). {why}"
+        one, two = (points(abs(c.difference)) for c in (published, strict))
+        return f"{title}: {better} is better by {one} points as published, {other} by {two} points read strictly. {why}"
     how = "both readings show it" if strict.shown else "neither reading shows a difference"
     return f"{title}, {strict.a} against {strict.b}: {gain}, {now}; {how}. {why}"
 

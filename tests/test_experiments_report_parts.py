@@ -1,0 +1,86 @@
+"""The report beside its comparisons: both readings, the 2×2's family, retrieval, and clean and exposed samples."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from statsmodels.stats.multitest import multipletests
+
+from experiments.imports import import_predictions
+from experiments.report import build_report
+from experiments.runs import read_run, save_run
+
+SAID = {"A": "A", "B": "B", "/": "A/B", "!": "hm"}  # in MIRAGE a hedge is its first letter, published "hm" is A
+
+
+def mirage_run(folder: Path, answers: dict[str, str], *, compare: list[list[str]] | None = None) -> Path:
+    """Import answers to made-up questions under MIRAGE's name, one character a sample; the answer is always A."""
+    size = len(next(iter(answers.values())))
+    items = {
+        str(n): {"question": f"Question {n}?", "options": {"A": "x", "B": "y"}, "answer": "A"} for n in range(size)
+    }
+    (folder / "benchmark.json").write_text(json.dumps({"medqa": items}))
+    return fill(folder, {"mirage-medqa": answers}, compare=compare, benchmark=folder / "benchmark.json")
+
+
+def fill(folder: Path, tasks: dict[str, dict[str, str]], *, benchmark: Path | None = None, **fields: Any) -> Path:
+    run = folder / "run"
+    for task, answers in tasks.items():
+        for name, letters in answers.items():
+            path = folder / "predictions.jsonl"
+            rows = [{"id": str(n), "output": SAID[letter]} for n, letter in enumerate(letters)]
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+            import_predictions("jsonl", path, name=name, out=run, task=task, benchmark=benchmark)
+    save_run(run, read_run(run) | fields)
+    return run
+
+
+@pytest.mark.parametrize("reading", ["strict", "unhedged", "published"])
+def test_both_readings_are_the_same_whatever_the_report_is_read_by(tmp_path: Path, reading: str) -> None:
+    run = mirage_run(tmp_path, {"one": "A" * 30 + "/" * 30 + "B" * 40, "two": "A" * 20 + "!" * 80})
+    report = build_report(run, reading=reading)
+    (found,) = report["readings"]
+    assert found["strict"]["difference"] == pytest.approx(0.2 - 0.6)  # two less one
+    assert found["published"]["difference"] == pytest.approx(1.0 - 0.6)
+    assert found["verdict_changes"]
+    assert found["sentence"].startswith(
+        "MedQA-US: two is better by 40.0 points as published, one by 40.0 points read strictly."
+    )
+    assert found["sentence"] in report["verdict"]
+
+
+def test_both_readings_are_corrected_as_the_report_is(tmp_path: Path) -> None:
+    answers = {
+        "a": "A" * 50 + "B" * 50,
+        "b": "A" * 60 + "B" * 40,
+        "c": "A" * 55 + "B" * 45,
+        "d": "B" * 100,
+        "e": "A" * 100,
+    }
+    report = build_report(mirage_run(tmp_path, answers, compare=[["b", "a"]]))
+    (entry,) = report["readings"]
+    (row,) = report["tasks"]["mirage-medqa"]["comparisons"]
+    assert (entry["strict"]["family"], entry["published"]["family"]) == (1, 1)
+    assert entry["strict"]["p_holm"] == row["p_holm"] == row["p"]
+    assert "both readings show it" in entry["sentence"]
+
+
+def test_the_questions_of_the_two_by_two_are_one_family_over_all_tasks(tmp_path: Path) -> None:
+    tasks = {}
+    for number in range(3):
+        path = tmp_path / f"task{number}.jsonl"
+        rows = [{"id": str(n), "question": f"{n}?", "options": {"A": "x", "B": "y"}, "answer": "A"} for n in range(40)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        right = {"general": 12, "general_rag": 22 + number, "tuned": 14, "tuned_rag": 26 + 2 * number}
+        tasks[f"jsonl:{path}"] = {arm: "A" * k + "B" * (40 - k) for arm, k in right.items()}
+    arms = {arm: arm for arm in right}
+    report = build_report(fill(tmp_path, tasks, pairs=[{"pair": "p", "arms": arms}]))
+    ps = []
+    for pair in report["pairs"]:
+        p = {name: effect["p"] for name, effect in pair["effects"].items()}
+        ps += [p["rag_over_tuning"], p["interaction"], max(p["rag_in_tuned"], p["tuning_with_rag"])]
+    expected = multipletests(ps, method="holm")[1]
+    assert len(ps) == 9
+    assert [p for pair in report["pairs"] for p in pair["p_holm"].values()] == pytest.approx(list(expected))
+    assert all("for 9 questions" in line for pair in report["pairs"] for line in pair["verdict"])
