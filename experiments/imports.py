@@ -10,7 +10,7 @@ from typing import Any
 from .errors import DataFormatError, ExperimentsError
 from .predictions import READERS, Prediction
 from .records import Outcome, Record, RecordWriter, Sample, fingerprint, latest, read_records, record_key
-from .runs import add_contender, add_task, open_run, records_path, save_run
+from .runs import add_contender, add_task, alone, open_run, records_path, save_run
 from .scoring import score_record
 from .tasks import get_task, load
 from .tasks.task import Task
@@ -49,6 +49,7 @@ def import_predictions(
     Raises:
         DataFormatError: a line is not in the format, or its id is not in the benchmark.
         RecordsError: the run has other samples, or another contender or output under this name.
+        RunStoppedError: another process writes into the run.
     """
     if format not in READERS:
         raise ExperimentsError(f"no format {format!r}: there are {', '.join(READERS)}")
@@ -67,7 +68,8 @@ def import_predictions(
         found = get_task(task_name)
         samples = load(found, benchmark)
         read.append((found, samples, _records(found, samples, group, path, name, contender)))
-    return _write(out, name, {"fingerprint": contender, "kind": "imported", "format": format}, read)
+    with alone(out, "importing into"):
+        return _write(out, name, {"fingerprint": contender, "kind": "imported", "format": format}, read)
 
 
 _EXAMPLES = "pubmedqa or mirage-medqa"

@@ -126,23 +126,31 @@ class Index:
         Raises:
             ValueError: the query is blank, k below 1, or the mode unknown.
         """
-        scores, pmids = self.rank(query, k, where=where, mode=mode)
-        match = self.match(query, pmids)
+        scores, pmids, words = self._ranked(query, k, where, mode)
+        match = self.match(query, pmids) if words is None else self._covered(query, words)
         found = zip(scores.tolist(), match.tolist(), map(self._store.get, pmids.tolist()), strict=True)
         return [Hit(rank, d, score, match) for rank, (score, match, d) in enumerate(found, 1) if d is not None]
 
     def match(self, query: str, pmids: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return how much of a question each document covers, [n]; see `Hit`."""
-        covered = np.zeros(len(pmids))
-        total = self._lexical.idf_sum(query)
-        if len(pmids) and total:
-            scores, which = self._lexical.search(query, len(pmids), among=pmids)
-            by_pmid = dict(zip(which.tolist(), scores.tolist(), strict=True))
-            covered[:] = [by_pmid.get(pmid, 0.0) / total for pmid in pmids.tolist()]
-        return covered
+        return self._covered(query, self._word_scores(query, pmids))
+
+    def _word_scores(self, query: str, pmids: NDArray[np.int64]) -> Scores:
+        """Return these documents' BM25 scores, [n], 0 for one that has none of the query's terms."""
+        scores, which = self._lexical.search(query, len(pmids), among=pmids)
+        by_pmid = dict(zip(which.tolist(), scores.tolist(), strict=True))
+        return np.array([by_pmid.get(pmid, 0.0) for pmid in pmids.tolist()], dtype=np.float32)
+
+    def _covered(self, query: str, words: Scores) -> NDArray[np.float64]:
+        return words.astype(np.float64) / (self._lexical.idf_sum(query) or 1.0)
 
     def rank(self, query: str, k: int, *, where: Filter = Filter(), mode: Mode = "hybrid") -> Ranking:
         """Search without fetching documents; ties are broken by rising PMID."""
+        scores, pmids, _ = self._ranked(query, k, where, mode)
+        return scores, pmids
+
+    def _ranked(self, query: str, k: int, where: Filter, mode: Mode) -> tuple[Scores, NDArray[np.int64], Scores | None]:
+        """Return scores and PMIDs, best first, and their BM25 scores where the mode has computed these."""
         if not query.strip():
             raise IndexesError("the query is empty: give a question or some words")
         if k < 1:
@@ -151,11 +159,11 @@ class Index:
             raise IndexesError(f"unknown mode {mode!r}: use one of {', '.join(MODES)}")
         if mode == "lexical":
             scores, pmids = self._lexical.search(query, k + 32, where=where)  # ties at the cut are settled by PMID
-            return scores[:k], pmids[:k]
+            return scores[:k], pmids[:k], scores[:k]
         vector = self._vector(query)
         allowed = self._allowed(where)
         if mode == "dense":
-            return self._nearest(vector, k, allowed)
+            return *self._nearest(vector, k, allowed), None
         return self._fused(query, vector, k, where, allowed, mode)
 
     def _vector(self, query: str) -> NDArray[np.float32]:
@@ -173,24 +181,31 @@ class Index:
         where: Filter,
         allowed: Slice | None,
         mode: Mode,
-    ) -> Ranking:
-        """Rank the best of both searches by both scores; each candidate gets the score it lacks computed."""
+    ) -> tuple[Scores, NDArray[np.int64], Scores]:
+        """Rank the best of both searches by both scores; each candidate gets the score it lacks computed.
+
+        What BM25 did not find scores no more than the last it found: where that is too little for the k best, the
+        exact score is not computed, which takes as long as a search.
+        """
         depth = max(CANDIDATES, 2 * k)
         word_scores, by_words = self._lexical.search(query, depth, where=where)
-        _, by_meaning = self._nearest(vector, depth, allowed)
+        cosines, by_meaning = self._nearest(vector, depth, allowed)
         pmids = np.union1d(by_words, by_meaning)
-        if not len(pmids):
-            return np.zeros(0, np.float32), pmids
-        bm25 = np.zeros(len(pmids), dtype=np.float32)
-        bm25[np.searchsorted(pmids, by_words)] = word_scores
-        others = np.setdiff1d(by_meaning, by_words)
-        if len(others):
-            missing, which = self._lexical.search(query, len(others), among=others)
-            bm25[np.searchsorted(pmids, which)] = missing
-        cosine = (self._dense.vectors(pmids) @ vector[0]).astype(np.float32)
+        bm25, cosine = _spread(word_scores, by_words, pmids), _spread(cosines, by_meaning, pmids)
+        far = np.isnan(cosine)
+        cosine[far] = self._dense.vectors(pmids[far]) @ vector[0]
+        unsaid = np.isnan(bm25)
+        bm25[unsaid] = 0.0
+        if len(by_words) < depth:  # no other document has any of the terms
+            unsaid[:] = False
+        elif mode == "hybrid":
+            most = convex(np.where(unsaid, word_scores[-1], bm25), cosine, documents=len(self))
+            unsaid &= most >= np.partition(convex(bm25, cosine, documents=len(self)), -k)[-k]
+        if unsaid.any():
+            bm25[unsaid] = self._word_scores(query, pmids[unsaid])
         fused = reciprocal_rank(bm25, cosine) if mode == "rrf" else convex(bm25, cosine, documents=len(self))
         order = np.argsort(-fused, kind="stable")[:k]
-        return fused[order], pmids[order]
+        return fused[order], pmids[order], bm25[order]
 
     def _nearest(self, vector: NDArray[np.float32], k: int, allowed: Slice | None) -> Ranking:
         scores, pmids = self._dense.search(vector, min(k, len(self)), among=allowed)
@@ -204,6 +219,13 @@ class Index:
             mask = self._columns.mask(where)
             last = self._last_filter = (where, None if mask is None or mask.all() else Slice.of(mask))
         return last[1]
+
+
+def _spread(scores: Scores, of: NDArray[np.int64], over: NDArray[np.int64]) -> Scores:
+    """Return the scores at the places of their documents among others, rising; NaN for the others."""
+    spread = np.full(len(over), np.nan, dtype=np.float32)
+    spread[np.searchsorted(over, of)] = scores
+    return spread
 
 
 def _open_generation(directory: Path, gpu: bool) -> tuple[Manifest, Store, Columns, LexicalIndex, DenseIndex]:
