@@ -77,7 +77,7 @@ def build_report(run: Path, *, reading: str = STRICT) -> dict[str, Any]:
         "averages": averages(tasks),
         "pairs": by_pair(content, scored),
         "readings": by_reading(run, content, {reading: scored}),
-        "retrieval": retrieval_quality(scored),
+        "retrieval": retrieval_quality(content, scored),
         "strata": strata(run, content, scored),
     }
     report["verdict"] = _verdict(report) + [f"Caution: {line}" for line in cautions(report)]
@@ -155,14 +155,9 @@ def figures(one: Scored, records: Sequence[Record]) -> dict[str, Any]:
     """Return one contender's figures on one task: outcomes, rates with intervals, costs, metrics."""
     metrics = [metric for metric in one.task.metrics if metric in METRICS]
     found: dict[str, Any] = dict(summarise(one.task, one.samples, records, metrics=metrics))
-    clusters = [one.samples[record.sample].cluster or record.sample for record in records]
     correct = [float(record.outcome == "correct") for record in records]
-    found["ci95"] = _listed(proportion_interval(correct, clusters))
-    if one.task.graded:
-        scores = [one.score(record) for record in records]
-        found["score_ci95"] = _listed(estimate_mean(scores, clusters, bounds=(0.0, 1.0)).ci95)
-    else:
-        found["score_ci95"] = found["ci95"]
+    found["ci95"] = _listed(proportion_interval(correct, _clusters(one, records)))
+    found["score_ci95"] = score_interval(one, records)
     found["missing"] = len(one.samples) - len({record.sample for record in records})
     for metric in CALIBRATION:
         try:
@@ -171,6 +166,18 @@ def figures(one: Scored, records: Sequence[Record]) -> dict[str, Any]:
             found[metric] = None
     found["selective"] = to_dict(selective(one.samples, records)) if confident(records) else None
     return found
+
+
+def score_interval(one: Scored, records: Sequence[Record]) -> list[float] | None:
+    """Return the 95 % interval of the mean headline score: Wilson's of a share, a clustered t of graded scores."""
+    scores, clusters = [one.score(record) for record in records], _clusters(one, records)
+    if one.task.graded:
+        return _listed(estimate_mean(scores, clusters, bounds=(0.0, 1.0)).ci95)
+    return _listed(proportion_interval(scores, clusters))
+
+
+def _clusters(one: Scored, records: Sequence[Record]) -> list[str]:
+    return [one.samples[record.sample].cluster or record.sample for record in records]
 
 
 def _shown_nothing(entry: Mapping[str, Any], records: Sequence[Record]) -> int:

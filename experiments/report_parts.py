@@ -10,8 +10,8 @@ from .estimates import proportion_interval
 from .interaction import ARMS, correct_questions, two_by_two
 from .leakage import ANSWER, GOLD, IN_INDEX, NEAR, read_leakage
 from .metrics import sample_scores
-from .records import ANSWERED, Outcome, Record, Sample
-from .report import Scored, compare_all, published_tasks, reading_sentence, score_run
+from .records import ANSWERED, Record, fingerprint
+from .report import Scored, compare_all, published_tasks, reading_sentence, score_interval, score_run
 from .scoring import PUBLISHED, STRICT
 from .verdict import two_by_two_verdict
 
@@ -76,31 +76,33 @@ def by_reading(
     return found
 
 
-def retrieval_quality(scored: Mapping[str, Scored]) -> dict[str, dict[str, Any]]:
-    """Return, per task and contender that was shown passages, how well they were found and how well read.
+def retrieval_quality(content: Mapping[str, Any], scored: Mapping[str, Scored]) -> dict[str, dict[str, Any]]:
+    """Return, per task and contender that searches or was shown passages, how well they were found and how well read.
 
     hit: share of samples with a gold abstract among the passages; recall: mean share of the gold abstracts found;
-    mrr: mean 1/rank of the first. Reading: accuracy where a gold abstract was shown and where none was.
+    mrr: mean 1/rank of the first; a sample that nothing was found for counts as 0 in each. Reading: mean headline
+    score where a gold abstract was shown and where none was.
     """
     found: dict[str, dict[str, Any]] = {}
     for name, one in scored.items():
         for contender, records in one.records.items():
-            shown = [r for r in records if r.passages and one.samples[r.sample].gold_pmids]
-            if shown:
-                found.setdefault(name, {})[contender] = _quality(shown, one.samples)
+            searches = content["contenders"][contender].get("retrieval", {}).get("source") == "rag"
+            asked = [r for r in records if one.samples[r.sample].gold_pmids]
+            if asked and (searches or any(r.passages for r in records)):
+                found.setdefault(name, {})[contender] = _quality(asked, one)
     return found
 
 
-def _quality(records: Sequence[Record], samples: Mapping[str, Sample]) -> dict[str, Any]:
+def _quality(records: Sequence[Record], one: Scored) -> dict[str, Any]:
     hits, recalls, ranks = [], [], []
     for record in records:
-        gold = set(samples[record.sample].gold_pmids)
+        gold = set(one.samples[record.sample].gold_pmids)
         places = [rank for rank, pmid in enumerate(record.passages, 1) if pmid in gold]
         hits.append(bool(places))
         recalls.append(len(places) / len(gold))
         ranks.append(1 / places[0] if places else 0.0)
     n = len(records)
-    clusters = [samples[record.sample].cluster or record.sample for record in records]
+    clusters = [one.samples[record.sample].cluster or record.sample for record in records]
     return {
         "n": n,
         "passages": sum(len(r.passages) for r in records) / n,
@@ -108,61 +110,69 @@ def _quality(records: Sequence[Record], samples: Mapping[str, Sample]) -> dict[s
         "hit_ci95": list(proportion_interval([float(h) for h in hits], clusters) or ()) or None,
         "recall": sum(recalls) / n,
         "mrr": sum(ranks) / n,
-        "read_with_gold": _rate([r for r, hit in zip(records, hits, strict=True) if hit], samples),
-        "read_without_gold": _rate([r for r, hit in zip(records, hits, strict=True) if not hit], samples),
+        "read_with_gold": _mean([r for r, hit in zip(records, hits, strict=True) if hit], one),
+        "read_without_gold": _mean([r for r, hit in zip(records, hits, strict=True) if not hit], one),
     }
 
 
-def _rate(records: Sequence[Record], samples: Mapping[str, Sample]) -> dict[str, Any]:
-    """Return n and accuracy with its interval; no samples, no accuracy."""
+def _mean(records: Sequence[Record], one: Scored) -> dict[str, Any]:
+    """Return n and the mean headline score with its interval; no samples, no mean."""
     if not records:
-        return {"n": 0, "accuracy": None, "ci95": None}
-    correct = [float(record.outcome == Outcome.CORRECT) for record in records]
-    interval = proportion_interval(correct, [samples[r.sample].cluster or r.sample for r in records])
-    return {"n": len(correct), "accuracy": sum(correct) / len(correct), "ci95": interval and list(interval)}
+        return {"n": 0, "score": None, "ci95": None}
+    scores = [one.score(record) for record in records]
+    return {"n": len(scores), "score": sum(scores) / len(scores), "ci95": score_interval(one, records)}
 
 
 def strata(run: Path, content: Mapping[str, Any], scored: Mapping[str, Scored]) -> dict[str, Any]:
-    """Return accuracy on clean and exposed samples, for each way a sample can be exposed (`leakage.py`)."""
+    """Return the headline score on clean and exposed samples, for each way a sample can be exposed (`leakage.py`).
+
+    Samples that were not looked for, or have changed since, are unknown; what was looked for in another index is
+    left out.
+    """
+    found: dict[str, Any] = {}
     checked = read_leakage(run)
     if checked is None:
-        return {}
-    found: dict[str, Any] = {}
-    for name, one in scored.items():
-        entry = checked["tasks"].get(name)
-        if entry is None:
-            continue
+        return found
+    indexes = [entry["index"] for entry in content["contenders"].values() if entry.get("index")]
+    stale = any(index != checked.get("index") for index in indexes)
+    for name, one in ((name, one) for name, one in scored.items() if one.records):
+        entry = checked["tasks"].get(name, {})
+        marks = entry.get("checked", {})
+        known = {sample.id for sample in one.samples.values() if marks.get(sample.id) == fingerprint(sample)}
+        exposed = {
+            kind: known & set(ids) for kind, ids in entry.get("exposed", {}).items() if not (stale and kind in IN_INDEX)
+        }
+        dates = {sample: date for sample, date in entry.get("dates", {}).items() if sample in known}
         rows = []
-        for kind, contender, exposed, known in _exposures(entry, content, one):
-            records = [r for r in one.records[contender] if r.sample in known]
+        for kind, contender, met, of in _exposures(exposed, dates, known, content, one):
+            records = [r for r in one.records[contender] if r.sample in of]
             rows.append(
                 {
                     "kind": kind,
                     "contender": contender,
-                    "clean": _rate([r for r in records if r.sample not in exposed], one.samples),
-                    "exposed": _rate([r for r in records if r.sample in exposed], one.samples),
+                    "clean": _mean([r for r in records if r.sample not in met], one),
+                    "exposed": _mean([r for r in records if r.sample in met], one),
                     "unknown": len(one.records[contender]) - len(records),
                 }
             )
-        found[name] = {"summary": entry["summary"], "rows": rows}
+        summary = {kind: len(ids) for kind, ids in exposed.items()} | {"n": len(known)}
+        found[name] = {"summary": summary, "rows": rows}
     return found
 
 
 def _exposures(
-    entry: Mapping[str, Any], content: Mapping[str, Any], one: Scored
+    exposed: Mapping[str, set[str]], dates: Mapping[str, str], known: set[str], content: Mapping[str, Any], one: Scored
 ) -> Iterator[tuple[str, str, set[str], set[str]]]:
     """Yield (kind, contender, exposed samples, samples of which it is known)."""
-    everything = set(one.samples)
     for contender in one.records:
         about = content["contenders"][contender]
         if str(about.get("model", "")).startswith("baseline:"):
             continue
         searches = about.get("retrieval", {}).get("source") == "rag"
-        for kind, exposed in entry["exposed"].items():
+        for kind, met in exposed.items():
             if searches or kind not in IN_INDEX:
-                yield kind, contender, set(exposed), everything
-        cutoff, dates = about.get("cutoff"), entry["dates"]
-        if cutoff and dates:
+                yield kind, contender, met, known
+        if (cutoff := about.get("cutoff")) and dates:
             old = {sample for sample, date in dates.items() if date[:7] <= cutoff[: len(date)]}
             yield f"published by the model's cutoff ({cutoff})", contender, old, set(dates)
 
@@ -196,10 +206,26 @@ def limits(content: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
                     f"{contender} was shown no passage for {row['unread']:,} of {row['n']:,} samples of {name}."
                 )
     said += cautions(report)
+    said += _unchecked(report)
     if not report["strata"]:
         said.append("Whether the models have seen these questions before was not checked (no leakage check).")
     said.append("One draw of each output: how much answers vary between draws is not in the intervals.")
     said.append("The samples stand for questions like these, asked like this; not for patients or practice.")
+    return said
+
+
+def _unchecked(report: Mapping[str, Any]) -> list[str]:
+    """Say which samples the look into index and training data did not cover."""
+    again = "`experiment run` looks again, with leakage: true"
+    said = []
+    for name, found in report["strata"].items():
+        n, of = found["summary"]["n"], report["tasks"][name]["n"]
+        if n < of:
+            said.append(
+                f"Of {name}, {of - n:,} of {of:,} samples were not looked for in index or training data: {again}."
+            )
+        elif GOLD not in found["summary"] and name in report["retrieval"]:
+            said.append(f"The samples of {name} were not looked for in the index that was searched: {again}.")
     return said
 
 

@@ -111,8 +111,8 @@ def retrieval_row(contender: str, row: Mapping[str, Any]) -> list[str]:
         percent(row["hit"], row["hit_ci95"]),
         percent(row["recall"]),
         number(row["mrr"]),
-        f"{percent(found['accuracy'], found['ci95'])}, n {found['n']}",
-        f"{percent(lost['accuracy'], lost['ci95'])}, n {lost['n']}",
+        f"{percent(found['score'], found['ci95'])}, n {found['n']}",
+        f"{percent(lost['score'], lost['ci95'])}, n {lost['n']}",
     ]
 
 
@@ -139,9 +139,9 @@ def stratum_row(row: Mapping[str, Any]) -> list[str]:
     return [
         row["kind"],
         row["contender"],
-        percent(clean["accuracy"], clean["ci95"]),
+        percent(clean["score"], clean["ci95"]),
         str(clean["n"]),
-        percent(exposed["accuracy"], exposed["ci95"]),
+        percent(exposed["score"], exposed["ci95"]),
         str(exposed["n"]),
         str(row["unknown"]),
     ]
