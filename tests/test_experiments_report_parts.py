@@ -5,11 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_runs import QUESTIONS, TEXTS, Fake, build_index, config, write_task
 from statsmodels.stats.multitest import multipletests
 
 from experiments.imports import import_predictions
+from experiments.leakage import GOLD, TRAINED
+from experiments.lines import write_document
+from experiments.records import fingerprint
 from experiments.report import build_report
-from experiments.runs import read_run, save_run
+from experiments.report_text import markdown
+from experiments.runner import run_experiment
+from experiments.runs import read_run, run_samples, save_run
 
 SAID = {"A": "A", "B": "B", "/": "A/B", "!": "hm"}  # in MIRAGE a hedge is its first letter, published "hm" is A
 
@@ -84,3 +90,46 @@ def test_the_questions_of_the_two_by_two_are_one_family_over_all_tasks(tmp_path:
     assert len(ps) == 9
     assert [p for pair in report["pairs"] for p in pair["p_holm"].values()] == pytest.approx(list(expected))
     assert all("for 9 questions" in line for pair in report["pairs"] for line in pair["verdict"])
+
+
+def test_a_sample_that_nothing_was_found_for_counts_in_retrieval(tmp_path: Path) -> None:
+    """TEXTS are of 2001 to 2006: since 2006 one of six golds can be found, since 2030 none."""
+    index, task = build_index(tmp_path / "index", TEXTS), write_task(tmp_path / "task.jsonl", QUESTIONS)
+    late = [{"name": str(year), "model": "fake:a", "retrieval": {"k": 1, "since": year}} for year in (2006, 2030)]
+    closed = {"name": "closed", "model": "fake:a"}
+    out = tmp_path / "run"
+    run_experiment(config(task, *late, closed, index=str(index), leakage=False), out, load_model=lambda spec: Fake())
+    (found,) = build_report(out)["retrieval"].values()
+    assert found.keys() == {"2006", "2030"}
+    for row in found.values():
+        assert row["n"] == 6
+    assert found["2030"]["hit"] == found["2030"]["mrr"] == found["2030"]["passages"] == 0
+    assert found["2006"]["hit"] == found["2006"]["recall"] == pytest.approx(1 / 6)
+    assert (found["2006"]["read_with_gold"]["n"], found["2006"]["read_without_gold"]["n"]) == (1, 5)
+
+
+def test_graded_tasks_are_scored_by_degree_in_every_table(tmp_path: Path) -> None:
+    # ROUGE-L by hand: the longest common sequence has 3 words of 5 and of 4
+    task = tmp_path / "task.jsonl"
+    reference = {"question": "How?", "answer": "the patient is very well"}
+    rows = [reference | {"id": str(n), "question": f"{n}?", "gold_pmids": [str(n)]} for n in range(4)]
+    task.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = [{"id": str(n), "output": "the patient is sick", "passages": [str(n % 2)]} for n in range(4)]
+    path = tmp_path / "predictions.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in said))
+    import_predictions("jsonl", path, name="one", out=tmp_path / "run", task=f"jsonl:{task}")
+    ((name, samples),) = run_samples(tmp_path / "run").items()
+    checked = {sample.id: fingerprint(sample) for sample in samples.values()}
+    entry = {"checked": checked, "exposed": {TRAINED: ["0"], GOLD: []}, "nearest": {}, "dates": {}}
+    write_document(tmp_path / "run" / "leakage.json", {"key": "", "index": None, "tasks": {name: entry}})
+    report = build_report(tmp_path / "run")
+    rouge = 2 * 3 / 9
+    (strata,), (quality,) = report["strata"].values(), report["retrieval"].values()
+    (row,) = strata["rows"]
+    assert (row["clean"]["n"], row["exposed"]["n"]) == (3, 1)
+    assert row["clean"]["score"] == row["exposed"]["score"] == pytest.approx(rouge)
+    read = quality["one"]
+    assert (read["hit"], read["read_with_gold"]["n"]) == (0.5, 2)
+    assert read["read_with_gold"]["score"] == read["read_without_gold"]["score"] == pytest.approx(rouge)
+    assert report["tasks"][name]["contenders"]["one"]["score"] == pytest.approx(rouge)
+    assert "| in the training data | one | 66.7" in markdown(report)
