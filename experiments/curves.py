@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .estimates import finite
-from .metrics.calibration import Bin, sorted_answers
+from .metrics.bins import Bin, sorted_answers
 from .svg import COLOURS, box, dot, figure, finish, hint, line, path, scale, text, ticks, wrap
 
 WIDTH = 500.0  # of the risk-coverage figure

@@ -192,6 +192,8 @@ def limits(content: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
         calls = {row["calls"] for row in task["contenders"].values() if row["calls"]}
         if len(calls) > 1:
             said.append(f"On {name} the contenders made different numbers of calls per sample: see the costs.")
+        if "valid_code_rate" in content["tasks"][name]["metrics"] and "valid_code_rate" not in task["metrics"]:
+            said.append(f"Which codes of {name} exist was not looked up: `experiment report --codes TABLE` does.")
     for contender in report["contenders"]:
         said += _gaps(contender, report["tasks"])
     entries = content["contenders"]

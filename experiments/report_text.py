@@ -57,6 +57,8 @@ def _task(name: str, task: Mapping[str, Any], report: Mapping[str, Any]) -> list
     if known:
         lines += [f"Floors: {'; '.join(known)}.", ""]
     lines += outcome_table(task)
+    if task["metrics"]:
+        lines += table(("further scores, %", *task["metrics"]), metric_rows(task))
     if task["comparisons"]:
         lines += table(COMPARED, [comparison_row(c) for c in task["comparisons"]])
     if rows := [confidence_row(c, row) for c, row in task["contenders"].items() if row["selective"]]:
@@ -87,6 +89,11 @@ def outcome_row(contender: str, row: Mapping[str, Any]) -> list[str]:
         number(row["seconds"], 3),
         tokens,
     ]
+
+
+def metric_rows(task: Mapping[str, Any]) -> list[list[str]]:
+    """Return each contender's metrics beside the headline score; all lie between 0 and 1."""
+    return [[c, *(percent(row[metric]) for metric in task["metrics"])] for c, row in task["contenders"].items()]
 
 
 def comparison_row(row: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from lxml import etree
 from experiments.curves import reliability_curve, risk_coverage, risk_coverage_curves
 from experiments.estimates import wilson
 from experiments.figures import OUTCOMES, Difference, forest, outcome_bars
-from experiments.metrics.calibration import equal_mass_bins
+from experiments.metrics.bins import equal_mass_bins
 from experiments.svg import ticks, wrap
 
 NAMESPACE = {"s": "http://www.w3.org/2000/svg"}

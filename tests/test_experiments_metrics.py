@@ -1,16 +1,15 @@
 """Metrics against scikit-learn, rouge-score and tables worked out by hand."""
 
 import random
-from pathlib import Path
 
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
 from sklearn.metrics import brier_score_loss, f1_score, precision_recall_fscore_support, roc_auc_score
 from sklearn.preprocessing import MultiLabelBinarizer
 
-from experiments.errors import DataFormatError, MetricError, MissingDataError
+from experiments.errors import MetricError
 from experiments.metrics.calibration import auroc, brier, confidences, expected_calibration_error
-from experiments.metrics.codes import categories, read_code_table, valid_code_rate
+from experiments.metrics.codes import categories, valid_code_rate
 from experiments.metrics.outcomes import count_outcomes, mean_costs, pair_accuracy, sample_scores
 from experiments.metrics.sets import macro_f1, micro_f1, names_f1, reciprocal_rank, set_f1
 from experiments.metrics.texts import bertscore, rouge, umls_f1
@@ -89,17 +88,6 @@ def test_codes_by_category_and_validity() -> None:
     table = frozenset({"I2510", "E119"})
     assert valid_code_rate([["E119", "X999"], ["I2510"], []], table) == pytest.approx(2 / 3)
     assert valid_code_rate([[], []], table) is None
-
-
-def test_code_tables_in_both_formats(tmp_path: Path) -> None:
-    (tmp_path / "a.tsv").write_text('code\tbillable\tdescription\nE11.9\t1\tType 2 "diabetes\nI10\t1\tHigh\n')
-    (tmp_path / "b.txt").write_text("E119    Type 2 diabetes\nI10     High\n")
-    (tmp_path / "c.tsv").write_text("kode\tname\nE119\tx\n")
-    assert read_code_table(tmp_path / "a.tsv") == read_code_table(tmp_path / "b.txt") == {"E119", "I10"}
-    with pytest.raises(DataFormatError, match=r"c\.tsv, line 1: no column `code`"):
-        read_code_table(tmp_path / "c.tsv")
-    with pytest.raises(MissingDataError, match=r"cms\.gov"):
-        read_code_table(tmp_path / "none.txt")
 
 
 def test_lists_with_synonyms_by_hand() -> None:

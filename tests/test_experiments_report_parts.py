@@ -8,9 +8,11 @@ import pytest
 from fake_runs import QUESTIONS, TEXTS, Fake, build_index, config, write_task
 from statsmodels.stats.multitest import multipletests
 
+from experiments.errors import MetricError
 from experiments.imports import import_predictions
 from experiments.leakage import GOLD, TRAINED
 from experiments.lines import write_document
+from experiments.page import page
 from experiments.records import fingerprint
 from experiments.report import build_report
 from experiments.report_text import markdown
@@ -133,3 +135,57 @@ def test_graded_tasks_are_scored_by_degree_in_every_table(tmp_path: Path) -> Non
     assert read["read_with_gold"]["score"] == read["read_without_gold"]["score"] == pytest.approx(rouge)
     assert report["tasks"][name]["contenders"]["one"]["score"] == pytest.approx(rouge)
     assert "| in the training data | one | 66.7" in markdown(report)
+
+
+def coding_run(folder: Path) -> Path:
+    """Import answers to two made-up cases of the coding task: two of the three codes given exist."""
+    cases = [
+        {"id": "1", "text_en": "x", "icd10cm_diagnosis": ["E11.9"]},
+        {"id": "2", "text_en": "y", "icd10cm_diagnosis": ["U07.1"]},
+    ]
+    (folder / "dev_en.jsonl").write_text("".join(json.dumps(case) + "\n" for case in cases))
+    path = folder / "predictions.jsonl"
+    path.write_text('{"id": "1", "output": "E11.9, X99.9"}\n{"id": "2", "output": "U07.1"}\n')
+    import_predictions("jsonl", path, name="one", out=folder / "run", task="codiesp", benchmark=folder / "dev_en.jsonl")
+    return folder / "run"
+
+
+def test_codes_are_looked_up_in_a_table_that_the_report_is_given(tmp_path: Path) -> None:
+    run, table = coding_run(tmp_path), tmp_path / "codes.tsv"
+    table.write_text("code\tdescription\nE119\tx\nU071\ty\n")
+    without = build_report(run)
+    assert any("`experiment report --codes TABLE` does" in line for line in without["limits"])
+    report = build_report(run, codes=table)
+    assert not any("--codes" in line for line in report["limits"])
+    task = report["tasks"]["codiesp"]
+    assert task["contenders"]["one"]["valid_code_rate"] == pytest.approx(2 / 3)
+    # F1 by hand: 2 · 1/2 · 1 / (3/2) = 2/3 for the first case, 1 for the second; pooled 2 · 2 / (3 + 2)
+    assert "| one | 83.3 | 80.0 | 83.3 | 80.0 | 66.7 |" in markdown(report)
+    assert ">66.7<" in page(run, report)
+
+
+def test_bertscore_is_computed_where_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiments.metrics.texts.bertscore", lambda references, texts: [0.25] * len(texts))
+    task, path = tmp_path / "task.jsonl", tmp_path / "predictions.jsonl"
+    task.write_text('{"id": "1", "question": "How?", "answer": "well"}\n')
+    path.write_text('{"id": "1", "output": "very well"}\n')
+    import_predictions("jsonl", path, name="one", out=tmp_path / "texts", task=f"jsonl:{task}")
+    (found,) = build_report(tmp_path / "texts", metrics=["bertscore"])["tasks"].values()
+    assert (found["metrics"][-1], found["contenders"]["one"]["bertscore"]) == ("bertscore", 0.25)
+    with pytest.raises(MetricError, match="no metric 'bleu' to ask for: there are bertscore, umls_f1"):
+        build_report(tmp_path / "texts", metrics=["bleu"])
+    with pytest.raises(MetricError, match="bertscore is for tasks whose answers are texts"):
+        build_report(coding_run(tmp_path), metrics=["bertscore"])
+
+
+def test_a_margin_is_drawn_and_tested(tmp_path: Path) -> None:
+    task = tmp_path / "task.jsonl"
+    rows = [{"id": str(n), "question": f"{n}?", "options": {"A": "x", "B": "y"}, "answer": "A"} for n in range(300)]
+    task.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    same = {name: "A" * 200 + "B" * 100 for name in ("one", "two", "three")}
+    run = fill(tmp_path, {f"jsonl:{task}": same}, margin=0.05)
+    report = build_report(run)
+    assert "band: margin of ±5.0" in page(run, report)
+    # three times no difference among 300: seeing that has a probability of .95^300 if 5 % differ
+    (tested,) = {row["equivalence"]["p_holm"] for row in report["tasks"][f"jsonl:{task}"]["comparisons"]}
+    assert tested == pytest.approx(3 * 0.95**300)
