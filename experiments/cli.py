@@ -111,6 +111,12 @@ def import_(
 def report(
     run: Run,
     reading: ReadingOption = Reading.STRICT,
+    metric: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Also bertscore or umls_f1, of texts; can be repeated.")
+    ] = None,
+    codes: Annotated[
+        Path | None, typer.Option(metavar="TABLE", help="ICD-10-CM codes that exist, for tasks of codes.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and write nothing.")] = False,
 ) -> None:
     """Say what a run shows: a page to open, Markdown and JSON in the run's folder, the Markdown printed."""
@@ -118,7 +124,7 @@ def report(
     from .report import build_report
     from .report_text import markdown
 
-    built = build_report(run, reading=reading.value)
+    built = build_report(run, reading=reading.value, metrics=metric or (), codes=codes)
     if as_json:
         print(json.dumps(built, ensure_ascii=False, allow_nan=False))
         return

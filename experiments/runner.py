@@ -92,6 +92,10 @@ def _run(config: Config, out: Path, max_calls: int | None, report: Report, load_
     for retrieval in dict.fromkeys(contender.retrieval for contender in config.contenders):
         passages.find(retrieval, every, report)
     passages.release()
+    if config.leakage and (config.index is not None or config.training):
+        from .leakage import check_leakage
+
+        check_leakage(out, config, samples, report=report)
     done = Done(out)
     for spec in dict.fromkeys(contender.model for contender in config.contenders):
         todo = {}
@@ -102,10 +106,6 @@ def _run(config: Config, out: Path, max_calls: int | None, report: Report, load_
             done.new[contender.name] = done.errors[contender.name] = 0
         if any(todo.values()):
             _run_model(setting, spec, todo, done)
-    if config.leakage and config.index is not None:
-        from .leakage import check_leakage
-
-        check_leakage(out, config, samples, report=report)
     return done
 
 
