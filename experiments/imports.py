@@ -70,7 +70,8 @@ def import_predictions(
         found = get_task(task_name)
         samples = load(found, benchmark)
         read.append((found, samples, _records(found, samples, group, path, name, contender)))
-    return _write(out, name, {"fingerprint": contender, "kind": "imported", "format": format}, read)
+    with alone(out, "importing into"):
+        return _write(out, name, {"fingerprint": contender, "kind": "imported", "format": format}, read)
 
 
 _EXAMPLES = "pubmedqa or mirage-medqa"

@@ -9,6 +9,7 @@ import hashlib
 import json
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import torch
@@ -18,6 +19,7 @@ from .errors import ShippedModelError
 from .pair_model import PairModel, load_minilm
 
 FILES = ("adapter_model.safetensors", "head.safetensors", "calibration.json")
+LOADING = Lock()  # of threads that first import from transformers at once, some find it half imported
 _PREFIX = "base_model.model."
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from .adapters import Shipped, load_shipped, shipped_folder
+from .adapters import LOADING, Shipped, load_shipped, shipped_folder
 from .claims import Claim, read_claim
 from .evidence_rules import read_evidence
 from .examples import mark_for
@@ -76,11 +76,16 @@ def _row(claim: Claim, question: str, text: str, read: NDArray[np.float64]) -> l
     ]
 
 
-@cache
 def load_reader(folder: Path | None = None) -> Reader:
     """Load the reader that comes with the package, or one made again in a folder.
 
     Raises:
         ShippedModelError: its files are missing or do not fit.
     """
-    return Reader(load_shipped(folder or shipped_folder("reader")))
+    with LOADING:
+        return _load(folder or shipped_folder("reader"))
+
+
+@cache
+def _load(folder: Path) -> Reader:
+    return Reader(load_shipped(folder))

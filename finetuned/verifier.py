@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .adapters import Shipped, load_shipped, shipped_folder
+from .adapters import LOADING, Shipped, load_shipped, shipped_folder
 from .claims import DIRECTIONS, Claim, read_claim
 from .copied import copied
 from .evidence_rules import read_evidence
@@ -198,11 +198,16 @@ def _softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
     return shares
 
 
-@cache
 def load_verifier(folder: Path | None = None) -> Verifier:
     """Load the verifier that comes with the package, or one made again in a folder.
 
     Raises:
         ShippedModelError: its files are missing or do not fit.
     """
-    return Verifier(load_shipped(folder or shipped_folder("verifier")))
+    with LOADING:
+        return _load(folder or shipped_folder("verifier"))
+
+
+@cache
+def _load(folder: Path) -> Verifier:
+    return Verifier(load_shipped(folder))

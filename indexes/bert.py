@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ class Bert:
 
 
 class Runner:
-    """A BERT compiled for this processor: documents in `precision`, queries in float32."""
+    """A BERT compiled for this processor: documents in `precision`, queries in float32. Threads take turns."""
 
     def __init__(self, bert: Bert, *, max_tokens: int, precision: str):
         from tokenizers import Tokenizer
@@ -82,6 +83,7 @@ class Runner:
         self._tokenizer = Tokenizer.from_file(str(bert.folder / "tokenizer.json"))
         self._tokenizer.no_padding()  # MiniLM's file asks for 128 tokens, whatever the text
         self._tokenizer.enable_truncation(max_tokens)
+        self._turn = Lock()  # a request has one output, which the next inference overwrites
 
     @cached_property
     def _documents(self) -> Any:
@@ -95,14 +97,15 @@ class Runner:
         """Return one pooled row per text, not normalised."""
         tokens = [np.array(e.ids, dtype=np.int32) for e in self._tokenizer.encode_batch(list(texts))]
         rows = np.empty((len(tokens), self._bert.hidden), dtype=np.float32)
-        request = self._queries if query else self._documents
         for batch in batches([len(t) for t in tokens]):
             ids = np.zeros((len(batch), len(tokens[batch[0]])), dtype=np.int32)
             mask = np.zeros(ids.shape, dtype=np.float32)
             for row, i in enumerate(batch):
                 ids[row, : len(tokens[i])] = tokens[i]
                 mask[row, : len(tokens[i])] = 1
-            rows[batch] = request.infer([ids, mask], share_inputs=True)[0]
+            with self._turn:
+                request = self._queries if query else self._documents
+                rows[batch] = request.infer([ids, mask], share_inputs=True)[0]
         return rows
 
 

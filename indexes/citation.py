@@ -41,7 +41,6 @@ def parse_citation(pmid: str, citation: etree._Element, pubmed_data: etree._Elem
     article = citation.find("Article")
     types = _distinct(_text(e) for e in citation.iterfind("Article/PublicationTypeList/PublicationType"))
     notices = tuple(_notices(citation, NOTICES))
-    status = max((n.status for n in notices), key=STATUSES.index, default=Status.OK)
     title = _text(citation.find("Article/ArticleTitle"))
     version = str(citation.xpath("string(PMID/@Version)"))
     return Document(
@@ -61,10 +60,15 @@ def parse_citation(pmid: str, citation: etree._Element, pubmed_data: etree._Elem
         language=" ".join(_distinct(_text(e).lower() for e in citation.iterfind("Article/Language"))),
         vernacular_title="" if article is None else _text(article.find("VernacularTitle")),
         version=int(version) if version.isascii() and version.isdigit() else 1,
-        status=Status.RETRACTED if RETRACTED_TYPE in types else status,
+        status=Status.RETRACTED if RETRACTED_TYPE in types else worst(notices),
         notices=notices,
         notice_of=tuple(n for n in _notices(citation, NOTICES_OF) if n.pmid),
     )
+
+
+def worst(notices: Iterable[Notice]) -> Status:
+    """Return the gravest that notices say about a paper."""
+    return max((notice.status for notice in notices), key=STATUSES.index, default=Status.OK)
 
 
 def _abstract(citation: etree._Element) -> tuple[Section, ...]:

@@ -94,4 +94,10 @@ DESCRIPTOR = re.compile(
     rb"(?:<QualifierName[^<>]*+(?<!/)>[^<]*+</QualifierName>\s*+)*+</MeshHeading>"
 )
 CORRECTION = re.compile(rb'<CommentsCorrections RefType="(\w+)">')
+NOTICE = _compile(
+    rf"""
+    <CommentsCorrections\ RefType="(\w++)">\s*+ (?:<RefSource>({_RICH})</RefSource>\s*+)?+
+    (?:<PMID\ Version="\d++">([^<]*+)</PMID>\s*+)?+ {_one("Note")} </CommentsCorrections>
+    """
+)
 ATTRIBUTE = re.compile(rb'(\w+)="([^"]*)"')

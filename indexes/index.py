@@ -34,8 +34,8 @@ Ranking = tuple[Scores, NDArray[np.int64]]
 class Hit:
     """A found document. Scores are comparable within one query and mode only; `rank` counts from 1.
 
-    `match` is comparable between queries: BM25 over the summed idf of the question's terms, about 1 where the
-    document has every term once, 0 where it has none.
+    `match` is comparable between queries: the share of the question's terms that the document has, weighted by idf,
+    0 to 1. Repetitions count once, or many mentions of common words would outweigh a drug that is not mentioned.
     """
 
     rank: int
@@ -127,19 +127,15 @@ class Index:
             ValueError: the query is blank, k below 1, or the mode unknown.
         """
         scores, pmids = self.rank(query, k, where=where, mode=mode)
-        match = self.match(query, pmids)
-        found = zip(scores.tolist(), match.tolist(), map(self._store.get, pmids.tolist()), strict=True)
+        documents = [self._store.get(pmid) for pmid in pmids.tolist()]
+        match = self._lexical.coverage(query, (d.text if d else "" for d in documents))
+        found = zip(scores.tolist(), match, documents, strict=True)
         return [Hit(rank, d, score, match) for rank, (score, match, d) in enumerate(found, 1) if d is not None]
 
     def match(self, query: str, pmids: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return how much of a question each document covers, [n]; see `Hit`."""
-        covered = np.zeros(len(pmids))
-        total = self._lexical.idf_sum(query)
-        if len(pmids) and total:
-            scores, which = self._lexical.search(query, len(pmids), among=pmids)
-            by_pmid = dict(zip(which.tolist(), scores.tolist(), strict=True))
-            covered[:] = [by_pmid.get(pmid, 0.0) / total for pmid in pmids.tolist()]
-        return covered
+        """Return how much of a question each document covers, [n]; see `Hit`. 0 for a PMID that is not here."""
+        documents = map(self._store.get, pmids.tolist())
+        return np.array(self._lexical.coverage(query, (d.text if d else "" for d in documents)))
 
     def rank(self, query: str, k: int, *, where: Filter = Filter(), mode: Mode = "hybrid") -> Ranking:
         """Search without fetching documents; ties are broken by rising PMID."""
@@ -174,20 +170,28 @@ class Index:
         allowed: Slice | None,
         mode: Mode,
     ) -> Ranking:
-        """Rank the best of both searches by both scores; each candidate gets the score it lacks computed."""
+        """Rank the best of both searches by both scores; each candidate gets the score it lacks computed.
+
+        What BM25 did not find scores no more than the last it found: where that is too little for the k best, the
+        exact score is not computed, which takes as long as a search.
+        """
         depth = max(CANDIDATES, 2 * k)
         word_scores, by_words = self._lexical.search(query, depth, where=where)
-        _, by_meaning = self._nearest(vector, depth, allowed)
+        cosines, by_meaning = self._nearest(vector, depth, allowed)
         pmids = np.union1d(by_words, by_meaning)
-        if not len(pmids):
-            return np.zeros(0, np.float32), pmids
-        bm25 = np.zeros(len(pmids), dtype=np.float32)
-        bm25[np.searchsorted(pmids, by_words)] = word_scores
-        others = np.setdiff1d(by_meaning, by_words)
-        if len(others):
-            missing, which = self._lexical.search(query, len(others), among=others)
-            bm25[np.searchsorted(pmids, which)] = missing
-        cosine = (self._dense.vectors(pmids) @ vector[0]).astype(np.float32)
+        bm25, cosine = _spread(word_scores, by_words, pmids), _spread(cosines, by_meaning, pmids)
+        far = np.isnan(cosine)
+        cosine[far] = self._dense.vectors(pmids[far]) @ vector[0]
+        unsaid = np.isnan(bm25)
+        bm25[unsaid] = 0.0
+        if len(by_words) < depth:  # no other document has any of the terms
+            unsaid[:] = False
+        elif mode == "hybrid":
+            most = convex(np.where(unsaid, word_scores[-1], bm25), cosine, documents=len(self))
+            unsaid &= most >= np.partition(convex(bm25, cosine, documents=len(self)), -k)[-k]
+        if unsaid.any():
+            scores, which = self._lexical.search(query, int(unsaid.sum()), among=pmids[unsaid])
+            bm25[np.searchsorted(pmids, which)] = scores
         fused = reciprocal_rank(bm25, cosine) if mode == "rrf" else convex(bm25, cosine, documents=len(self))
         order = np.argsort(-fused, kind="stable")[:k]
         return fused[order], pmids[order]
@@ -204,6 +208,13 @@ class Index:
             mask = self._columns.mask(where)
             last = self._last_filter = (where, None if mask is None or mask.all() else Slice.of(mask))
         return last[1]
+
+
+def _spread(scores: Scores, of: NDArray[np.int64], over: NDArray[np.int64]) -> Scores:
+    """Return the scores at the places of their documents among others, rising; NaN for the others."""
+    spread = np.full(len(over), np.nan, dtype=np.float32)
+    spread[np.searchsorted(over, of)] = scores
+    return spread
 
 
 def _open_generation(directory: Path, gpu: bool) -> tuple[Manifest, Store, Columns, LexicalIndex, DenseIndex]:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from lxml import etree
 
-from .citation import NO_LABEL, NO_TITLE, NOTICES, NOTICES_OF
-from .document import RETRACTED_TYPE, Document, Section, Status
-from .fields import clean, date_from_parts, date_from_words, parse_doi
+from .citation import NO_LABEL, NO_TITLE, NOTICES, NOTICES_OF, worst
+from .document import RETRACTED_TYPE, Document, Notice, Section, Status
+from .fields import clean, date_from_parts, date_from_words, parse_doi, parse_pmid
 from .grammar import (
     ABSTRACT_TEXT,
     ARTICLE_DATE,
@@ -33,6 +33,7 @@ from .grammar import (
     INLINE,
     LANGUAGE,
     LANGUAGES,
+    NOTICE,
     PROLOG,
     PUBLICATION_TYPE,
     PUBMED_DATA,
@@ -44,7 +45,6 @@ LONGEST = 1 << 22  # bytes held while looking for the end of a record
 _END = b"</PubmedArticle>"
 _ROOT_END = re.compile(rb"\s*</PubmedArticleSet>\s*")
 _OTHERS = re.compile(rb"<(PubmedArticle|DeleteCitation|PubmedBookArticle)[\s>]")
-_MARK = re.compile(rb"<[!?]")
 _HARMLESS = re.compile(rb"<\?[^<>]*\?>|<!--[^<>]*-->")
 _SPACES = re.compile(rb"\s*")
 _ENTITIES = {"lt": "<", "gt": ">", "quot": '"', "apos": "'", "amp": "&"}  # & last: what it makes is not read again
@@ -61,6 +61,7 @@ _DATA = {
     name.encode(): name == "ArticleIdList"
     for name in "History PublicationStatus ArticleIdList ObjectList ReferenceList".split()
 }
+_ASCII = bytes(range(128))
 # All that `str.split` takes for white space, in UTF-8, but for the single blank and what XML does not allow.
 _WIDE_SPACES = (
     *(b"\xe2\x80" + bytes([last]) for last in (*range(0x80, 0x8B), 0xA8, 0xA9, 0xAF)),
@@ -99,7 +100,7 @@ def scan(path: Path) -> Iterator[Document | bytes]:
             buffer, begun = buffer[prolog.end() :], True
         whole = buffer.rfind(_END) + len(_END)
         if whole >= len(_END):
-            _check_marks(buffer[:whole])
+            _check_marks(buffer, whole)
             yield from _records(buffer, whole)
             buffer = buffer[whole:]
         if len(buffer) > LONGEST:
@@ -107,7 +108,7 @@ def scan(path: Path) -> Iterator[Document | bytes]:
     end = buffer.rfind(b"</PubmedArticleSet>")
     if end < 0 or not _ROOT_END.fullmatch(buffer, end):
         raise UncertainError
-    _check_marks(buffer[:end])
+    _check_marks(buffer, end)
     yield from _records(buffer, end)
 
 
@@ -139,15 +140,21 @@ def _verified(path: Path) -> Iterator[bytes]:
     yield before
 
 
-def _check_marks(region: bytes) -> None:
+def _check_marks(buffer: bytes, end: int) -> None:
     """Refuse CDATA, comments and instructions that could hide a tag, and entities that XML itself does not define."""
-    for mark in (b"!", b"?"):
-        if any(piece.endswith(b"<") for piece in region.split(mark)[:-1]) and not all(
-            _HARMLESS.match(region, found.start()) for found in _MARK.finditer(region)
-        ):
+    # One character at a time is found ten times as fast as two.
+    for place in (*_places(buffer, b"!", end), *_places(buffer, b"?", end)):
+        if buffer.startswith(b"<", place - 1) and not _HARMLESS.match(buffer, place - 1, end):
             raise UncertainError
-    if not all(piece.startswith(_REFERENCES) for piece in region.split(b"&")[1:]):
+    if not all(buffer.startswith(_REFERENCES, place + 1) for place in _places(buffer, b"&", end)):
         raise UncertainError
+
+
+def _places(buffer: bytes, mark: bytes, end: int) -> Iterator[int]:
+    place = buffer.find(mark, 0, end)
+    while place >= 0:
+        yield place
+        place = buffer.find(mark, place + 1, end)
 
 
 def _records(buffer: bytes, end: int) -> Iterator[Document | bytes]:
@@ -188,8 +195,7 @@ def _document(buffer: bytes, start: int, end: int) -> tuple[Document, int]:
     citation, position = _children(buffer, rest.end(), _CITATION)
     data, position = _children(buffer, _match(PUBMED_DATA, buffer, position).end(), _DATA)
     finish = _match(END, buffer, position).end()
-    if _has_notice(citation.get(b"CommentsCorrectionsList", b"")):
-        raise _Odd
+    notices, notice_of = _notices(citation.get(b"CommentsCorrectionsList", b""))
     sections = _sections(abstract) if abstract else ()
     if not sections and buffer.find(b"<OtherAbstract", rest.end(), position) >= 0:
         raise _Odd
@@ -207,7 +213,9 @@ def _document(buffer: bytes, start: int, end: int) -> tuple[Document, int]:
         language=_languages(languages[1]),
         vernacular_title=_text(vernacular) if vernacular else "",
         version=int(version),
-        status=Status.RETRACTED if RETRACTED_TYPE in kinds else Status.OK,
+        status=Status.RETRACTED if RETRACTED_TYPE in kinds else worst(notices),
+        notices=notices,
+        notice_of=notice_of,
     )
     return document, finish
 
@@ -260,8 +268,10 @@ def _text(raw: bytes) -> str:
             text = text.replace(f"&{name};", character)
     if b"\n" in raw or b"  " in raw or b"\t" in raw or b"\r" in raw or raw[:1] == b" " or raw[-1:] == b" ":
         return clean(text)
-    if not raw.isascii() and any(space in raw for space in _WIDE_SPACES):
-        return clean(text)
+    if not raw.isascii():
+        wide = raw.translate(None, _ASCII)  # a fiftieth of the text: it is looked at 17 times
+        if any(space in wide for space in _WIDE_SPACES):
+            return clean(text)
     return text
 
 
@@ -337,8 +347,22 @@ def _doi(locations: bytes, ids: bytes) -> str:
     return ""
 
 
-def _has_notice(corrections: bytes) -> bool:
-    if not corrections:
-        return False
+def _notices(corrections: bytes) -> tuple[tuple[Notice, ...], tuple[Notice, ...]]:
+    """Return what notices say about this paper, and what this one says about other papers."""
     kinds = CORRECTION.findall(corrections)
-    return len(kinds) != corrections.count(b"<CommentsCorrections") or not _NOTICES.isdisjoint(kinds)
+    if len(kinds) != corrections.count(b"<CommentsCorrections"):
+        raise _Odd
+    if _NOTICES.isdisjoint(kinds):
+        return (), ()
+    found = [(kind.decode(), *rest) for kind, *rest in NOTICE.findall(corrections)]
+    if len(found) != len(kinds):
+        raise _Odd
+    about, of = (
+        [
+            Notice(known[kind], parse_pmid(_text(pmid)) or "", _text(source))
+            for kind, source, pmid in found
+            if kind in known
+        ]
+        for known in (NOTICES, NOTICES_OF)
+    )
+    return tuple(about), tuple([notice for notice in of if notice.pmid])

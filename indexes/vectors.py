@@ -23,7 +23,8 @@ from .factories import lists_of
 
 SLICE = 20_000  # documents a filter admits: up to here comparing all of them is exact and takes some 10 ms
 BLOCK = 8192
-SINGLY = 2048  # rows; reading one takes a microsecond
+MAPPED = 64 << 20  # bytes; a file of this size may stay in memory, where a row takes a tenth of a microsecond
+SINGLY = 2048  # rows; reading one from a larger file takes a microsecond
 MOST = 0.95  # share of documents admitted from which a GPU's results may be filtered: refining leaves enough
 Positions = NDArray[np.int64]
 
@@ -61,8 +62,8 @@ def open_rows(folder: Path, dimension: int) -> NDArray[np.float16]:
 
 
 class StoredRows:
-    """Rows of `vectors.f16`. Some hundreds are read one by one: mapped, each would bring in the pages around it, and
-    soon the whole file would count as this process's memory. Many are mapped, and given back afterwards."""
+    """Rows of `vectors.f16`. Of a large file some hundreds are read one by one: mapped, each would bring in the pages
+    around it, and soon the whole file would count as this process's memory. Many are mapped, and given back."""
 
     def __init__(self, folder: Path, dimension: int):
         self._file = (folder / "vectors.f16").open("rb", buffering=0)
@@ -73,6 +74,8 @@ class StoredRows:
         self._file.close()
 
     def take(self, positions: Positions) -> NDArray[np.float16]:
+        if len(self._map) <= MAPPED:
+            return self._array[positions]
         if len(positions) <= SINGLY:
             size, handle = 2 * self._array.shape[1], self._file.fileno()
             read = b"".join([os.pread(handle, size, place) for place in (positions * size).tolist()])

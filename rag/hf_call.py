@@ -34,8 +34,8 @@ class Call:
             raise ModelError(
                 f"{chat.model_name} takes max_new_tokens, temperature, top_p, seed and stop, not {', '.join(given)}"
             )
-        vocabulary = self._tokenizer.get_vocab()
-        self._end_ids = _end_ids(chat.loaded) | {vocabulary[s] for s in stop if s in self._tokenizer.all_special_tokens}
+        added = self._tokenizer.get_added_vocab()  # more than `all_special_tokens`: decoding drops the others too
+        self._end_ids = _end_ids(chat.loaded) | {added[s] for s in stop if s in added}
         special = tuple(self._tokenizer.all_special_tokens) if chat.thinking else ()
         self._reading = Reading(stop, chat.thinking, special)
 

@@ -176,6 +176,23 @@ def test_unknown_labels_are_an_error_and_never_guessed(tmp_path: Path) -> None:
     with pytest.raises(ModelCallError, match="says supported"):
         columns({0: "neutral", 1: "contradiction"}, "x")
     assert columns({0: "SUPPORTS", 1: "REFUTES", 2: "NOT ENOUGH INFO".replace(" ", "_")}, "x") == [0, 1, 2]
+    with pytest.raises(ModelCallError, match="more than one"):
+        columns({0: "supported", 1: "entailment"}, "x")
+
+
+@pytest.mark.parametrize(
+    ("no", "yes"),
+    [
+        ("inconsistent", "consistent"),
+        ("not_supported", "supported"),
+        ("UNTRUE", "TRUE"),
+        ("NON_ENTAILMENT", "ENTAILMENT"),
+        ("not entailed", "entailed"),
+        ("unsupported", "supported"),
+    ],
+)
+def test_a_denied_label_does_not_support(no: str, yes: str) -> None:
+    assert columns({0: no, 1: yes}, "x") == [2, 0]
 
 
 def test_what_is_no_classifier_is_refused(tmp_path: Path) -> None:

@@ -175,6 +175,9 @@ def test_families_are_read_from_names() -> None:
     assert families("hf:deepseek-ai/DeepSeek-R1-Distill-Llama-8B") == {"deepseek", "llama"}
     assert "llama" in families("pair:med42-v2-8b/tuned"), "the registry knows its base"
     assert families("scripted:x") == set()
+    assert families("openai:mistral-7b@http://127.0.0.1:8000/v1") == {"mistral"}, (
+        "the scheme of any server, not a family"
+    )
 
 
 def test_a_relative_is_refused(tmp_path: Path) -> None:

@@ -164,6 +164,26 @@ def test_a_killed_audit_goes_on_and_ends_the_same(tmp_path: Path, index: Path) -
     assert sorted(judgements_path(run).read_bytes().splitlines()) == sorted(content.splitlines())
 
 
+def test_a_torn_search_is_made_again(tmp_path: Path, index: Path) -> None:
+    run = write_run(tmp_path, yes_no(3), {"arm": [GOOD, BAD, OPEN]})
+    before = audited(run, index)
+    path = run / "audit" / "retrieval.jsonl"
+    path.write_bytes(path.read_bytes()[:-5])
+    assert audited(run, index) == before
+    assert audited(run, index) == before
+
+
+def test_a_checker_of_directions_is_confirmed_on_citations_too(tmp_path: Path, index: Path) -> None:
+    """It says that 90 contradicts both claims; the rules see it for the one about the opposite direction alone."""
+    said = ["Quorvacept raised pain in adults with arthritis [90].", "Quorvacept was given to adults in May [90]."]
+    checker = KnownChecker(("Quorvacept", "arthritis", "c"))
+    checker.general = False
+    rows = audited(
+        write_run(tmp_path, yes_no(2), {"arm": [{"output": one, "passages": ["90"]} for one in said]}), index, checker
+    )
+    assert rows["arm"]["citations"]["rates"]["contradicts"] == 0.5
+
+
 def test_another_checker_judges_anew_and_the_first_one_back_costs_nothing(tmp_path: Path, index: Path) -> None:
     run = write_run(tmp_path, yes_no(2), {"arm": [GOOD, BAD]})
     one, two, back = KnownChecker(*RULES), KnownChecker(("", "", "c")), KnownChecker(*RULES)
@@ -303,3 +323,8 @@ def test_quotation_lines_are_quotations_and_nothing_else(tmp_path: Path, index: 
     assert rows["verbatim"]["numbers"] == {"supported": 2}
     assert rows["invented"]["flags"] == {"quote_absent": 1}
     assert rows["verbatim"]["hallucinated"]["value"] == 0
+    audit_run(tmp_path / "run", Settings(index=index, checker="none"))
+    report = audit_report(tmp_path / "run")
+    assert report is not None
+    (task,) = report["tasks"].values()
+    assert task["contenders"]["invented"]["flags"] == {"quote_absent": 1}

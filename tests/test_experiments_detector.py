@@ -27,6 +27,8 @@ from experiments.lines import append_lines
 class Ideal:
     """Knows the labels of claims beside their own evidence, but for every `wrong`-th; else says unverifiable."""
 
+    general = True
+
     def __init__(self, items: Sequence[Labelled], wrong: int = 0) -> None:
         self.known = {(item.claim, item.evidence): (n, item.label) for n, item in enumerate(items)}
         self.wrong = wrong
@@ -43,6 +45,8 @@ class Ideal:
 
 class Style:
     """A cheat: judges by the claim alone."""
+
+    general = True
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
         return np.array([[0.1, 0.9, 0] if "never" in claim else [0.9, 0.1, 0] for claim, _ in pairs], np.float32)

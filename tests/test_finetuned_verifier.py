@@ -6,6 +6,8 @@ import hashlib
 import random
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -294,3 +296,22 @@ def test_pair_model_sees_the_gap() -> None:
     (first,) = encode_pairs(tokenizer, [("Zinc [MASK] pain", "Pain fell.")], max_tokens=32)
     assert tokenizer.convert_ids_to_tokens(first.ids[first.gap]) == "[MASK]"
     assert not np.allclose(predict(model, [first]), predict(model, [first._replace(gap=0)]))
+
+
+def test_threads_that_ask_first_at_the_same_time_get_one_model() -> None:
+    """In a process of its own, where nothing is imported yet: transformers' lazy imports are not safe in threads."""
+    code = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from threading import Barrier\n"
+        "from finetuned.verifier import load_verifier\n"
+        "gate = Barrier(6)\n"
+        "def load(_):\n"
+        "    gate.wait()\n"
+        "    return id(load_verifier())\n"
+        "with ThreadPoolExecutor(6) as pool:\n"
+        "    print(len(set(pool.map(load, range(6)))))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[1]
+    )
+    assert done.stdout == "1\n", done.stderr

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,16 @@ def test_minilm_single_equals_padded_batch_and_reference() -> None:
     assert (batch * reference).sum(1).min() > 0.99999
     # Documents may be embedded in bfloat16, where the machine has it.
     assert (encoder.encode(TEXTS, "document") * reference).sum(1).min() > 0.9999
+
+
+def test_threads_get_their_own_vectors() -> None:
+    """Each vector equals that of its text encoded alone, however many threads ask, and whoever compiles the model."""
+    questions = [f"Does drug {n} reduce stroke in adults?" for n in range(24)]
+    encoder = load_encoder(MINILM)
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda text: encoder.encode([text], "query")[0], questions * 3))
+    alone = [encoder.encode([text], "query")[0] for text in questions] * 3
+    assert np.allclose(found, alone, atol=1e-5)
 
 
 def test_the_end_of_a_long_abstract_counts() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pubmed_xml import HEAD, article, corrections
 
 from indexes import pubmed
+from indexes.citation import NOTICES, NOTICES_OF
 from indexes.document import Document
 from indexes.errors import SourceError
 from indexes.pubmed import read_pubmed
@@ -121,6 +122,12 @@ LISTS = st.sampled_from(
         "<Unknown>x</Unknown>",
         corrections(("CommentIn", "5", "J")),
         corrections(("RetractionIn", "5", "J")),
+        corrections(("ErratumIn", "", "J  x"), ("RetractionOf", "6", "<i>K</i> &amp; L"), ("CommentOn", "8", "M")),
+        corrections(("ErratumFor", "", "J"), ("ExpressionOfConcernIn", "0", "&#945;")),
+        corrections(("ErratumIn", "5", "J")).replace("</Comm", "<Note>n</Note></Comm", 1),
+        corrections(("ErratumIn", "5", "J")).replace("<RefSource>", "<Other>x</Other><RefSource>"),
+        corrections(("ErratumIn", "x", "J")).replace('"ErratumIn"', "'ErratumIn'"),
+        "<CommentsCorrections><RetractionIn><RefSource>J</RefSource></RetractionIn></CommentsCorrections>",
         "<OtherID>1</OtherID>",
         "<KeywordList><Keyword>k</Keyword></KeywordList>",
         "<MeshHeadingList><Foo><MeshHeading/></Foo></MeshHeadingList>",
@@ -207,6 +214,14 @@ def test_what_could_mislead_a_scan_does_not(tmp_path: Path, trick: str) -> None:
     records, report = quick  # type: ignore[misc]
     assert [(r.pmid, r.language) for r in records] == [("1", "eng"), ("2", "eng")]
     assert not report.damage
+
+
+def test_notices_are_read_by_the_scan(tmp_path: Path) -> None:
+    kinds = (*NOTICES, *NOTICES_OF, "CommentIn")
+    path = write(tmp_path, in_set(*(plain(n, lists=corrections((kind, "9", "J"))) for n, kind in enumerate(kinds, 1))))
+    assert all(isinstance(record, Document) for record in scan(path))
+    quick, slow = both(path)
+    assert quick == slow
 
 
 def test_documents_come_from_the_scan_and_odd_records_as_they_stand(tmp_path: Path) -> None:

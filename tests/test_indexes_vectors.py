@@ -193,8 +193,8 @@ def test_remove_and_add_by_id(factory: str, tmp_path: Path, data: tuple[Rows, Ro
     ("documents", "factory"),
     [
         (1, "Flat"),
-        (99_999, "Flat"),
-        (100_000, "SQfp16"),
+        (4_999, "Flat"),
+        (5_000, "SQfp16"),
         (500_000, "IVF2048,PQ96x4fs"),  # 4·√500,000 = 2,828; log2 = 11.47
         (1_000_000, "IVF4096,PQ96x4fs"),
         (38_000_000, "IVF32768_HNSW32,PQ96x4fs"),  # 4·√38,000,000 = 24,658; log2 = 14.6

@@ -121,6 +121,17 @@ def test_a_special_token_may_be_a_stop_string(chat):
     assert stopped.text == tokenizer.decode(raw[: raw.index(tokenizer.pad_token_id)]).strip()
 
 
+def test_an_added_token_that_decoding_drops_may_be_a_stop_string(chat, monkeypatch):
+    """OpenBioLLM's <|eot_id|>: special among the added tokens, but none of `all_special_tokens`."""
+    tokenizer = chat.loaded.tokenizer
+    kept = [t for t in tokenizer.all_special_tokens if t != tokenizer.pad_token]
+    ids = torch.tensor([chat.encode(ASKED)])
+    raw = chat.loaded.model.generate(ids, max_new_tokens=40, do_sample=False)[0, ids.shape[1] :].tolist()
+    monkeypatch.setattr(type(tokenizer), "all_special_tokens", property(lambda self: kept))
+    stopped = chat.invoke(ASKED, stop=[tokenizer.pad_token])
+    assert stopped.text == tokenizer.decode(raw[: raw.index(tokenizer.pad_token_id)]).strip()
+
+
 def test_a_prompt_too_long_fails_alone(chat):
     long = [HumanMessage("word " * 1200)]
     with pytest.raises(ModelError, match=r"has \d+ tokens, .* takes 1024 with its answer: give fewer"):

@@ -36,6 +36,8 @@ def families(name: str) -> frozenset[str]:
 
         pair = get_pair(name.removeprefix("pair:").partition("/")[0])
         name = " ".join(filter(None, (pair.name, pair.tuned.repo, pair.derived_from, pair.counterpart.repo)))
+    if "@http" in name:
+        name = name.partition(":")[2]  # openai:MODEL@URL is how any server is asked, of whatever family
     return frozenset(family for family, words in FAMILIES.items() if re.search(words, name, re.IGNORECASE))
 
 

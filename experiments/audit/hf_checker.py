@@ -14,6 +14,7 @@ The last three do not tell contradicted from unverifiable: their second column i
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,8 +33,9 @@ LONG = 250  # words of evidence beyond which it is read in windows, the most dec
 WORDS = {
     "supported": ("entail", "support", "consistent", "true"),
     "contradicted": ("contra", "refut", "false"),
-    "unverifiable": ("neutral", "unverif", "not_entail", "not entail", "unsupport", "not_enough", "nei", "unknown"),
+    "unverifiable": ("neutral", "unverif", "not_enough", "not enough", "nei", "unknown"),
 }
+DENIED = re.compile(r"(not|non|no|in|un)[ _-]?(entail|support|consistent|true)")
 COLUMNS = ("supported", "contradicted", "unverifiable")
 HHEM_PROMPT = "<pad> Determine if the hypothesis is true given the premise?\n\nPremise: {text1}\n\nHypothesis: {text2}"
 SUMMARY = "Summarize the following text:\n{text}\noutput:"  # LettuceDetect's prompt without a question
@@ -80,8 +82,10 @@ def columns(labels: Mapping[int, str], name: str) -> list[int]:
     found = []
     for place in sorted(labels):
         label = labels[place].lower()
-        kinds = ("unverifiable", "contradicted", "supported")  # "not_entailment" has entailment in it
+        kinds = ("unverifiable", "contradicted", "supported")
         kind = next((k for k in kinds if any(word in label for word in WORDS[k])), None)
+        if kind == "supported" and DENIED.match(label):  # "not_entailment" has entailment in it
+            kind = "unverifiable"
         if kind is None:
             raise ModelCallError(
                 f"{name} has the labels {', '.join(labels.values())}, and {labels[place]!r} says neither supported, "
@@ -89,8 +93,9 @@ def columns(labels: Mapping[int, str], name: str) -> list[int]:
                 "config.json, or take another checker"
             )
         found.append(COLUMNS.index(kind))
-    if 0 not in found:
-        raise ModelCallError(f"none of the labels of {name} ({', '.join(labels.values())}) says supported")
+    if found.count(0) != 1:
+        how = "none" if 0 not in found else "more than one"
+        raise ModelCallError(f"{how} of the labels of {name} ({', '.join(labels.values())}) says supported")
     return found
 
 

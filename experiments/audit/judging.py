@@ -66,12 +66,7 @@ def judge(claim: str, chunks: Sequence[Chunk], scores: Mapping[Pair, Scores], *,
     """
     if not chunks:
         return Judged(Verdict.UNVERIFIABLE, {}, ())
-    rows = [scores[claim, chunk.text] for chunk in chunks]
-    if confirm:
-        rows = [
-            row if row[1] < CONTRADICTS or opposed(claim, chunk.text) else _unsettled(row)
-            for row, chunk in zip(rows, chunks, strict=True)
-        ]
+    rows = [settled(claim, chunk.text, scores, confirm=confirm) for chunk in chunks]
     support, against = max(row[0] for row in rows), max(row[1] for row in rows)
     yes, no = support >= SUPPORTS, against >= CONTRADICTS
     verdict = (
@@ -88,8 +83,11 @@ def judge(claim: str, chunks: Sequence[Chunk], scores: Mapping[Pair, Scores], *,
     return Judged(verdict, found, tuple(chunks[place] for _, place in telling))
 
 
-def _unsettled(row: Scores) -> Scores:
-    """Return a chunk's scores with what was not confirmed counted as unverifiable."""
+def settled(claim: str, text: str, scores: Mapping[Pair, Scores], *, confirm: bool) -> Scores:
+    """Return a text's scores for a claim; with `confirm`, a contradiction that is not confirmed is unverifiable."""
+    row = scores[claim, text]
+    if not confirm or row[1] < CONTRADICTS or opposed(claim, text):
+        return row
     return row[0], 0.0, row[2] + row[1]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from experiments.contenders import index_identity
-from experiments.lines import append_lines, read_lines
+from experiments.lines import append_lines, mend, read_lines
 from experiments.records import fingerprint
 from experiments.retrieval import EncodedQueries, Report
 from indexes.index import Index, Mode
@@ -45,6 +45,7 @@ def pool(run: Path, answers: Sequence[Answer], library: Library, *, report: Repo
 def _search(run: Path, index: Index, answers: Sequence[Answer], report: Report) -> dict[str, list[str]]:
     """Search for what is not known yet: questions by words and meaning, claims by words alone (10 times as fast)."""
     path = run / "audit" / "retrieval.jsonl"
+    mend(path)
     known = {line["key"]: line["pmids"] for _, line in read_lines(path)}
     identity = index_identity(index.manifest)
     questions = dict.fromkeys(a.sample.question for a in answers if a.sample.question.strip())

@@ -45,11 +45,11 @@ def answer_chunks(output_id: str, output: str, statements: Statements, library: 
 
 
 def judge_statements(
-    statements: Statements, chunks: Mapping[str, Sequence[Chunk]], scores: Mapping[Pair, Scores]
+    statements: Statements, chunks: Mapping[str, Sequence[Chunk]], scores: Mapping[Pair, Scores], *, confirm: bool
 ) -> dict[str, list[str]]:
-    """Return the verdict on each statement by the answer: {"must": […], "nice": […]}."""
+    """Return the verdict on each statement by the answer: {"must": […], "nice": […]}. confirm: as for `judge`."""
     return {
-        name: [str(judge(text, chunks[text], scores).verdict) for text in texts]
+        name: [str(judge(text, chunks[text], scores, confirm=confirm).verdict) for text in texts]
         for name, texts in statements._asdict().items()
     }
 

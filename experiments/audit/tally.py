@@ -102,9 +102,7 @@ def tally(audited: Sequence[Audited]) -> dict[str, Any]:
     counting = any(one.whole and one.whole["numbers"] for one in judged)
     clusters = [_cluster(one) for one in judged]
     answered = states[State.CLAIMS] + states[State.NO_CLAIMS]
-    kinds = Counter(
-        kind for one in judged for kind in {flag.kind for j in one.judgements.get(Frame.POOLED, ()) for flag in j.flags}
-    )
+    kinds = Counter(kind for one in judged for kind in one.flags)
     return {
         "n": len(audited),
         "answered": answered,

@@ -22,12 +22,12 @@ from .citations import read_statement
 from .claims import extract_claims
 from .evidence import Chunk, Library, near_chunks
 from .exact import Exact
-from .judging import SUPPORTS, Pair, Scores, score_pairs
+from .judging import SUPPORTS, Pair, Scores, general, score_pairs, settled
 from .records import ANSWER_SLOT, Ledger
 from .sampling import entropy, selfcheck, selfcheck_pairs, semantic_clusters
 from .statements import Statements, answer_chunks, judge_statements, statements_of
 
-VERSION = "1"
+VERSION = "2"
 BATCH = 32
 Draws = tuple[str, ...]
 
@@ -73,8 +73,12 @@ def judge_answers(
         batch = [_work(answer, answers, library, name, findings[answer.record.key]) for answer in part]
         ledger.keep(work.key for work in batch if not ledger.missing(work.key))
         todo = [work for work in batch if ledger.missing(work.key)]
+        lines: list[dict[str, Any]] = []
         scores = score_pairs(checker, (pair for work in todo for pair in _pairs(work))) if checker else {}
-        ledger.add([_exact(work) | (_checked(work, scores) if checker else NOT_CHECKED) for work in todo])
+        for work in todo:
+            said = _checked(work, scores, confirm=not general(checker)) if checker else NOT_CHECKED
+            lines.append(_exact(work) | said)
+        ledger.add(lines)
         new += len(todo)
         report("judging answers as a whole", start + len(batch), len(judged))
     return new, len(judged) - new
@@ -141,15 +145,17 @@ def _exact(work: Work) -> dict[str, Any]:
     }
 
 
-def _checked(work: Work, scores: Mapping[Pair, Scores]) -> dict[str, Any]:
+def _checked(work: Work, scores: Mapping[Pair, Scores], *, confirm: bool) -> dict[str, Any]:
     """Return what the checker says."""
     claims = work.answer.claims
     texts = [text for text in work.texts if text]
     return {
         "citations": [
-            _statement(claim.text, papers, scores) for claim, papers in zip(claims, work.papers, strict=True)
+            _statement(claim.text, papers, scores, confirm) for claim, papers in zip(claims, work.papers, strict=True)
         ],
-        "statements": judge_statements(work.statements, work.near, scores) if work.statements.must else None,
+        "statements": judge_statements(work.statements, work.near, scores, confirm=confirm)
+        if work.statements.must
+        else None,
         "selfcheck": [selfcheck(claim.text, texts, scores) for claim in claims] if texts else None,
         "entropy": _entropy(work, scores) if work.draws else None,
     }
@@ -158,8 +164,13 @@ def _checked(work: Work, scores: Mapping[Pair, Scores]) -> dict[str, Any]:
 NOT_CHECKED: dict[str, Any] = dict.fromkeys(("citations", "statements", "selfcheck", "entropy"))
 
 
-def _statement(claim: str, papers: Mapping[str, list[Chunk] | None], scores: Mapping[Pair, Scores]) -> dict[str, Any]:
-    rows = {pmid: None if c is None else [scores[claim, one.text] for one in c] for pmid, c in papers.items()}
+def _statement(
+    claim: str, papers: Mapping[str, list[Chunk] | None], scores: Mapping[Pair, Scores], confirm: bool
+) -> dict[str, Any]:
+    rows = {
+        pmid: None if chunks is None else [settled(claim, one.text, scores, confirm=confirm) for one in chunks]
+        for pmid, chunks in papers.items()
+    }
     found = read_statement(rows, lambda pmids: scores[claim, _joint(papers, list(pmids))][0])
     return asdict(found)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from experiments.audit.checker import LABELS, Checker
 from experiments.audit.evidence import Library, near_chunks
-from experiments.audit.judging import CONTRADICTS, SUPPORTS, judge, score_pairs
+from experiments.audit.judging import CONTRADICTS, SUPPORTS, general, judge, score_pairs
 from experiments.audit.records import Frame, Verdict, read_judgements
 from experiments.errors import RecordsError
 from experiments.estimates import effective_size
@@ -58,7 +58,7 @@ def _set_card(checker: Checker, name: str, items: Sequence[Labelled], report: Re
 
 def _scores(checker: Checker, items: Sequence[Labelled], report: Report, stage: str) -> NDArray[np.float64]:
     """Return supported, contradicted, unverifiable for each claim, [n, 3], found as the audit finds them."""
-    library = Library(Path())
+    library, confirm = Library(Path()), not general(checker)
     rows = []
     for start in range(0, len(items), BATCH):
         part = items[start : start + BATCH]
@@ -67,7 +67,7 @@ def _scores(checker: Checker, items: Sequence[Labelled], report: Report, stage: 
         pairs = [(item.claim, chunk.text) for item, chunks in zip(part, near, strict=True) for chunk in chunks]
         scores = score_pairs(checker, pairs)
         for item, chunks in zip(part, near, strict=True):
-            found = judge(item.claim, chunks, scores).scores
+            found = judge(item.claim, chunks, scores, confirm=confirm).scores
             rows.append([found.get(label, float(label == LABELS[2])) for label in LABELS])
         report(stage, start + len(part), len(items))
     return np.array(rows)
