@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from tantivy import FieldType, Occur, Query, Tokenizer
 from tantivy import Filter as TokenFilter
 
 from .document import STATUSES, Document, Status
+from .fields import valid
 from .filters import Filter
 
 ANALYSER = "clinrag"
@@ -98,11 +100,25 @@ def _link(path: Path, other: Path) -> None:
         shutil.copy2(path, other)
 
 
+def _open(folder: Path) -> tantivy.Index:
+    """Open an index. tantivy takes a lock even to read: where it may not write, it gets links to the files instead."""
+    try:
+        return tantivy.Index.open(str(folder))
+    except ValueError as error:
+        if "Lockfile" not in str(error):
+            raise
+    with TemporaryDirectory(prefix="clinrag-") as links:  # not needed once the files are mapped
+        for path in folder.resolve().iterdir():
+            if path.suffix != ".lock":
+                (Path(links) / path.name).symlink_to(path)
+        return tantivy.Index.open(links)
+
+
 class LexicalIndex:
     """An open BM25 index (Robertson et al. 1994; k1 = 1.2, b = 0.75 as in Lucene)."""
 
     def __init__(self, folder: Path):
-        self._index = tantivy.Index.open(str(folder))
+        self._index = _open(folder)
         self._index.register_tokenizer(ANALYSER, analyser())
         self._schema = self._index.schema
         self._searcher = self._index.searcher()
@@ -110,7 +126,7 @@ class LexicalIndex:
 
     def terms(self, text: str) -> list[str]:
         """Return a query's terms in order; words of form only where there is nothing else."""
-        words = self._analyser.analyze(text)
+        words = self._analyser.analyze(valid(text))
         content = [w for w in words if w not in STOP_WORDS]
         return (content or words)[:MAX_TERMS]
 
@@ -168,8 +184,8 @@ class LexicalIndex:
                 self._schema,
                 "year",
                 FieldType.Unsigned,
-                max(where.since or 1, 1),
-                max(where.until or 9999, 0),
+                min(max(where.since or 1, 1), 9999),
+                9999 if where.until is None else min(max(where.until, 0), 9999),
             )
             clauses.append(_silently(years))
         if set(where.statuses) != set(STATUSES):
