@@ -29,6 +29,7 @@ class Columns:
             np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in self.FILES
         )
         self.names: list[str] = orjson.loads((folder / "types.json").read_bytes())
+        self._spelled = [name.lower() for name in self.names]  # sources may write one type in several ways
 
     def mask(self, where: Filter) -> NDArray[np.bool_] | None:
         """Return which documents a filter admits, [n]; None where it admits all."""
@@ -43,8 +44,8 @@ class Columns:
         if where.publication_types:
             want = np.zeros(self.types.shape[1], dtype=np.uint8)
             wanted = {name.lower() for name in where.publication_types}
-            for bit, name in enumerate(self.names):  # sources may spell one type in several ways
-                if name.lower() in wanted:
+            for bit, name in enumerate(self._spelled):
+                if name in wanted:
                     want[bit // 8] |= 1 << bit % 8
             parts.append((self.types & want).any(axis=1))
         if where.exclude:
@@ -53,7 +54,7 @@ class Columns:
 
     @property
     def publication_types(self) -> list[str]:
-        return list(dict.fromkeys(name.lower() for name in self.names))
+        return list(dict.fromkeys(self._spelled))
 
 
 class ColumnWriter:
