@@ -28,7 +28,7 @@ STOP_WORDS = frozenset(
     "who why will with would".split()
 )
 PHRASE_BOOST = 0.1  # neighbouring words of the question found together; the README has what it buys
-MAX_TERMS = 256  # a question longer than this is a pasted document; the rarest terms would still decide
+MAX_TERMS = 256  # a question longer than this is a pasted document, of which the first count
 WRITER_HEAP = 256 << 20
 
 
