@@ -138,10 +138,10 @@ def contender(raw: Any, where: str = "the configuration") -> Contender:
         raise ConfigError(f"{where}: a contender needs a model, such as extractive or openai:NAME@URL; not {raw}")
     model = mapping["model"]
     retrieval = _retrieval(mapping.get("retrieval", "none"), where)
-    strategy = str(mapping.get("strategy", "rules" if model == "extractive" else "direct"))
+    strategy = str(mapping.get("strategy", "judged" if model == "extractive" else "direct"))
     parts = [model.rsplit("/", 1)[-1] if not model.startswith("pair:") else model[5:].replace("/", "-")]
     parts += [] if model.startswith("baseline:") else [retrieval.label]
-    parts += [] if strategy == "direct" else [strategy]
+    parts += [] if strategy in ("direct", "judged") else [strategy]
     name = str(mapping.get("name") or " ".join(parts))
     if strategy == "rules" and "rules" not in name:
         name += " (rules)"  # a verdict made by rules must not pass for a model's

@@ -19,12 +19,6 @@ from .document import STATUSES, Document, Status
 from .filters import Filter
 
 ANALYSER = "clinrag"
-# Words that carry a question's form, not its subject. Dropped from queries only; the index keeps everything.
-STOP_WORDS = frozenset(
-    "a an and are as at be been by can could did do does for from had has have how if in into is it its may might of "
-    "on or should than that the their them then there these they this those to was were what when where whether which "
-    "who why will with would".split()
-)
 PHRASE_BOOST = 0.1  # neighbouring words of the question found together; the README has what it buys
 MAX_TERMS = 256  # a question longer than this is a pasted document; the rarest terms would still decide
 WRITER_HEAP = 256 << 20
@@ -36,6 +30,17 @@ def analyser() -> tantivy.TextAnalyzer:
     for step in (TokenFilter.lowercase(), TokenFilter.ascii_fold(), TokenFilter.stemmer("English")):
         builder = builder.filter(step)
     return builder.build()
+
+
+# Words that carry a question's form, not its subject, as the analyser stems them. Dropped from queries only; the index
+# keeps everything.
+STOP_WORDS = frozenset(
+    analyser().analyze(
+        "a an and are as at be been by can could did do does for from had has have how if in into is it its may might "
+        "of on or should than that the their them then there these they this those to was were what when where whether "
+        "which who why will with would"
+    )
+)
 
 
 def _schema() -> tantivy.Schema:
@@ -114,12 +119,19 @@ class LexicalIndex:
         content = [w for w in words if w not in STOP_WORDS]
         return (content or words)[:MAX_TERMS]
 
-    def idf_sum(self, text: str) -> float:
-        """Return the summed idf of a query's distinct terms: what a document that has each once in average
-        length would score (k1 = 1.2). Terms that no document has count as the rarest possible."""
-        count = len(self)
-        frequencies = (self._searcher.doc_freq("text", term) for term in set(self.terms(text)))
-        return sum(math.log(1 + (count - n + 0.5) / (n + 0.5)) for n in frequencies)
+    def coverage(self, question: str, texts: Iterable[str]) -> list[float]:
+        """Return for each text the share of the question's distinct terms that it has, weighted by idf: 0 to 1.
+
+        A term that no document has counts as the rarest possible. 0 where the question has words of form only.
+        """
+        terms = set(self._analyser.analyze(question)) - STOP_WORDS
+        weights = {term: self._idf(term) for term in terms}
+        total = sum(weights.values()) or 1.0
+        return [sum(weights[t] for t in terms.intersection(self._analyser.analyze(text))) / total for text in texts]
+
+    def _idf(self, term: str) -> float:
+        count, having = len(self), self._searcher.doc_freq("text", term)
+        return math.log(1 + (count - having + 0.5) / (having + 0.5))
 
     def search(
         self, text: str, k: int, *, where: Filter | None = None, among: NDArray[np.int64] | None = None

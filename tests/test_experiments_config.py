@@ -31,7 +31,7 @@ def test_all_fields_are_read() -> None:
         contenders:
           - {name: a, model: "openai:m@u", strategy: self-consistency, calls: 5, temperature: 0.5, max_tokens: 9}
           - {model: extractive, retrieval: {k: 3, mode: lexical, since: 2001, exclude_gold: true}}
-        compare: [["extractive rag3-lexical-since2001-nogold rules", a]]
+        compare: [["extractive rag3-lexical-since2001-nogold", a]]
         """
     )
     read = parse_config(raw)
@@ -42,14 +42,14 @@ def test_all_fields_are_read() -> None:
     assert read.contenders == (
         Contender("a", "openai:m@u", Retrieval(), "self-consistency", 5, 0.5, 9),
         Contender(
-            "extractive rag3-lexical-since2001-nogold rules",
+            "extractive rag3-lexical-since2001-nogold",
             "extractive",
             Retrieval("rag", 3, "lexical", 2001, exclude_gold=True),
-            "rules",
+            "judged",
         ),
     )
     assert (read.index, read.seed, read.batch, read.margin) == (Path("idx"), 3, 4, 0.02)
-    assert read.compare == (("extractive rag3-lexical-since2001-nogold rules", "a"),)
+    assert read.compare == (("extractive rag3-lexical-since2001-nogold", "a"),)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_pair_becomes_the_two_by_two() -> None:
 
 
 def test_a_verdict_by_rules_says_so_in_its_name() -> None:
-    read = parse_config(config(contenders=[{"name": "quotes", "model": "extractive"}]))
+    read = parse_config(config(contenders=[{"name": "quotes", "model": "extractive", "strategy": "rules"}]))
     assert read.contenders[0].name == "quotes (rules)"
 
 

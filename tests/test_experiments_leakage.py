@@ -122,7 +122,14 @@ def test_an_abstract_that_states_the_left_out_conclusion_is_found(tmp_path: Path
             "tasks": ["pubmedqa-all"],
             "data": str(tmp_path),
             "index": str(tmp_path / "index"),
-            "contenders": [{"name": "rag (rules)", "model": "extractive", "retrieval": {"k": 1, "mode": "lexical"}}],
+            "contenders": [
+                {
+                    "name": "rag (rules)",
+                    "model": "extractive",
+                    "strategy": "rules",
+                    "retrieval": {"k": 1, "mode": "lexical"},
+                }
+            ],
         }
     )
     run_experiment(config, tmp_path / "run")

@@ -98,4 +98,4 @@ def test_in_the_assistant_it_cites_a_sentence_and_leaves_papers_off_the_question
     ask = "<passages>\n{}\n</passages>\n\n<question>\nDoes zinc lower fever?\n</question>"
     said = load_llm("reader").invoke([HumanMessage(ask.format(passage.format(7, "0.950")))]).text
     assert said == 'Yes, as the reader judges: Zinc lowered fever. [7]\n> 7: "Zinc lowered fever."'
-    assert load_llm("reader").invoke([HumanMessage(ask.format(passage.format(8, "0.500")))]).text.startswith("ABSTAIN:")
+    assert load_llm("reader").invoke([HumanMessage(ask.format(passage.format(8, "0.300")))]).text.startswith("ABSTAIN:")
