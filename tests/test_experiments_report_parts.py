@@ -182,7 +182,7 @@ def test_a_margin_is_drawn_and_tested(tmp_path: Path) -> None:
     task = tmp_path / "task.jsonl"
     rows = [{"id": str(n), "question": f"{n}?", "options": {"A": "x", "B": "y"}, "answer": "A"} for n in range(300)]
     task.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    same = {name: "A" * 200 + "B" * 100 for name in ("one", "two", "three")}
+    same = dict.fromkeys(("one", "two", "three"), "A" * 200 + "B" * 100)
     run = fill(tmp_path, {f"jsonl:{task}": same}, margin=0.05)
     report = build_report(run)
     assert "band: margin of ±5.0" in page(run, report)
