@@ -319,8 +319,6 @@ def audit(
     print(f"{done.done.new:,} judgements made, {done.done.kept:,} were there already", file=sys.stderr)
     if done.judge and done.judge.failed:
         print(f"the judge failed on {done.judge.failed:,} answers: {done.judge.reason}", file=sys.stderr)
-    if done.judge and done.judge.unreadable:
-        print(f"the judge's reply on {done.judge.unreadable:,} answers was not in the form asked for", file=sys.stderr)
     built = audit_report(run)
     assert built is not None  # audit_run has just written it
     print(json.dumps(built, ensure_ascii=False, allow_nan=False) if as_json else "\n".join(audit_markdown(built)))

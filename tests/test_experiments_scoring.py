@@ -1,5 +1,6 @@
 """From outputs to outcomes, scores and summaries; every figure here is worked out by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,26 @@ def test_outcome_and_scores_of_each_kind(
 )
 def test_of_what_cannot_be_answered_only_an_abstention_is_right(output: str | None, outcome: str) -> None:
     assert score_output(get_task("sample"), NOTHING, output).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("task", "gold", "output"),
+    [
+        ("mednli", "A", "A"),
+        ("medcalc-bench", {"value": 2, "low": 1, "high": 3}, "2"),
+        ("codiesp", ["E119"], "E11.9"),
+        ("ncbi-disease", [["Disease", "flu"]], '["Flu"]'),
+        ("bioasq-factoid", ["XIa"], "XIa"),
+        ("bioasq-list", [["a"]], "a"),
+        ("bioasq-summary", ["One two three."], "One two three."),
+    ],
+)
+def test_what_cannot_be_answered_has_every_score_of_its_kind(task: str, gold: Any, output: str) -> None:
+    sample = Sample("q", "?", gold, MCQ.options if task == "mednli" else None)
+    answered = score_output(get_task(task), sample, output).scores
+    nothing = replace(sample, answer=None)
+    assert score_output(get_task(task), nothing, "I don't know").scores == dict.fromkeys(answered, 1.0)
+    assert score_output(get_task(task), nothing, output).scores == dict.fromkeys(answered, 0.0)
 
 
 def test_the_three_readings_of_mirage() -> None:

@@ -11,7 +11,7 @@ from experiments.answers import mirage_reading
 from experiments.errors import DataFormatError
 from experiments.records import Sample
 
-from .files import expect, get, letter_of, letters, read_json
+from .files import expect, get, letter_of, letters, pmids, read_json
 from .task import Hub, Kind, Task
 
 SOURCE = "https://github.com/Teddy-XiongGZ/MIRAGE; https://aclanthology.org/2024.findings-acl.372"
@@ -31,7 +31,7 @@ def read(path: Path, dataset: str) -> Iterator[Sample]:
             question=get(path, place, row, "question", str),
             answer=letter_of(path, place, options, get(path, place, row, "answer", str)),
             options=options,
-            gold_pmids=tuple(str(pmid) for pmid in row.get("PMID", ())),
+            gold_pmids=pmids(path, place, row, "PMID"),
         )
 
 
