@@ -25,9 +25,9 @@ def home() -> Path:
 
 
 CONTENDERS = (
-    {"name": "closed book (rules)", "model": "extractive"},
-    {"name": "RAG (rules)", "model": "extractive", "retrieval": {"k": 5}},
-    {"name": "gold abstracts given (rules)", "model": "extractive", "retrieval": "oracle"},
+    {"name": "closed book (rules)", "model": "extractive", "strategy": "rules"},
+    {"name": "RAG (rules)", "model": "extractive", "strategy": "rules", "retrieval": {"k": 5}},
+    {"name": "gold abstracts given (rules)", "model": "extractive", "strategy": "rules", "retrieval": "oracle"},
 )
 
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from indexes.filters import Filter
-from indexes.index import Index, Mode
+from indexes.filters import Filter, Mode
+from indexes.index import Index
 
 from .answer import Answer, Evidence, Trace
 from .caveats import collect_caveats

@@ -16,8 +16,7 @@ from indexes.options import AsJson, Directory, Exclude, ModeOption, Since, Statu
 from indexes.printing import printable
 
 if TYPE_CHECKING:
-    from indexes.filters import Filter
-    from indexes.index import Mode
+    from indexes.filters import Filter, Mode
 
     from .answer import Answer, Evidence, Sentence
     from .assistant import Assistant

@@ -149,7 +149,7 @@ def test_closed_book_contenders_are_asked_about_pmids(world: Path, tmp_path: Pat
 
 
 def test_extractive_heeds_a_retraction_and_no_order(world: Path, tmp_path: Path) -> None:
-    made = config(world, {"name": "x (rules)", "model": "extractive", "retrieval": "oracle"})
+    made = config(world, {"name": "x (rules)", "model": "extractive", "strategy": "rules", "retrieval": "oracle"})
     run_stress(made, tmp_path)
     rows = {row.test: row for row in stress_rows(tmp_path)}
     assert rows["retracted"].right == rows["hostile"].right == rows["irrelevant"].right == 1

@@ -105,10 +105,10 @@ def said(*passages: str, question: str = "Does zinc lower fever?") -> str:
 
 
 def test_in_the_assistant_it_cites_a_sentence_and_leaves_papers_off_the_question_out(reader: Fixed) -> None:
-    assert said(PASSAGE.format(7, "1.450", LOWERED)) == (
+    assert said(PASSAGE.format(7, "0.950", LOWERED)) == (
         f'Yes, as the reader judges (unverified): {LOWERED} [7]\n> 7: "{LOWERED}"'
     )
-    assert said(PASSAGE.format(8, "0.500", LOWERED)).startswith("ABSTAIN:")
+    assert said(PASSAGE.format(8, "0.300", LOWERED)).startswith("ABSTAIN:")
 
 
 class Reads:
@@ -128,7 +128,7 @@ def test_it_quotes_the_sentence_that_gives_it_the_most_of_its_verdict(monkeypatc
         "finetuned.reader.load_reader",
         lambda: Reads({"Zinc lowered fever in the treated.": 0.8, "Does zinc lower fever was the question.": 0.3}),
     )
-    assert "(unverified): Zinc lowered fever in the treated. [7]" in said(PASSAGE.format(7, "1.450", body))
+    assert "(unverified): Zinc lowered fever in the treated. [7]" in said(PASSAGE.format(7, "0.950", body))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_it_quotes_the_sentence_that_gives_it_the_most_of_its_verdict(monkeypatc
     ],
 )
 def test_it_judges_only_whether_something_is_so(reader: Fixed, question: str, whether: bool) -> None:
-    assert said(PASSAGE.format(7, "1.450", LOWERED), question=question).startswith(
+    assert said(PASSAGE.format(7, "0.950", LOWERED), question=question).startswith(
         "Yes" if whether else "ABSTAIN: The reader"
     )
 
