@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from indexes.options import AsJson, Directory, Exclude, ModeOption, Since, Statuses, Types, Until, make_filter
+from indexes.printing import printable
 
 if TYPE_CHECKING:
     from indexes.filters import Filter, Mode
@@ -196,6 +197,7 @@ def serve(
 def answer_text(answer: Answer, *, nearest: int = 3) -> str:
     """Lay an answer out for a terminal."""
     from .answer import DISCLAIMER
+    from .caveats import quotes_for
 
     lines = [answer.question, ""]
     if answer.outcome == "abstained":
@@ -218,13 +220,11 @@ def answer_text(answer: Answer, *, nearest: int = 3) -> str:
         ]
     for warning in answer.warnings:
         lines += ["", *_wrap(f"Note: {warning}")]
-    for conflict in answer.conflicts:
-        lines += _wrap(f"  [{conflict.effect.pmid}] {conflict.effect.text}")
-        lines += _wrap(f"  [{conflict.no_effect.pmid}] {conflict.no_effect.text}")
+        lines += [line for q in quotes_for(warning, answer.conflicts) for line in _wrap(f"  [{q.pmid}] {q.text}")]
     lines += [line for sentence in answer.struck for line in _struck(sentence)]
     if answer.withheld:
         lines += ["", "Left out because retracted:", *(_source(e) for e in answer.withheld)]
-    return "\n".join([*lines, "", f"{answer.model}, {answer.seconds:.1f} s. {DISCLAIMER}"])
+    return printable("\n".join([*lines, "", f"{answer.model}, {answer.seconds:.1f} s. {DISCLAIMER}"]))
 
 
 def _struck(sentence: Sentence) -> list[str]:
@@ -236,11 +236,8 @@ def _source(evidence: Evidence) -> str:
     design = [evidence.level] if evidence.level not in ("", "unclassified") else kinds
     facts = ", ".join(str(part) for part in (evidence.journal, evidence.year, *design) if part)
     flag = "" if evidence.status == "ok" else f" [{evidence.status.upper()}]"
-    return (
-        textwrap.shorten(f"  [{evidence.pmid}] {evidence.title or '(no title)'}", 100, placeholder=" …")
-        + flag
-        + f"\n      {facts}"
-    )
+    title = textwrap.shorten(f"  [{evidence.pmid}] {evidence.title or '(no title)'}", 100, placeholder=" …")
+    return f"{title}{flag}" + (f"\n      {facts}" if facts else "")
 
 
 def _wrap(text: str) -> list[str]:
