@@ -196,7 +196,7 @@ def serve(
 
 def answer_text(answer: Answer, *, nearest: int = 3) -> str:
     """Lay an answer out for a terminal."""
-    from .answer import DISCLAIMER
+    from .answer import DISCLAIMER, NOT_CHECKED
     from .caveats import quotes_for
 
     lines = [answer.question, ""]
@@ -217,6 +217,7 @@ def answer_text(answer: Answer, *, nearest: int = 3) -> str:
             + (f"; {len(answer.struck)} struck" if answer.struck else "")
             + (f"; {answer.counts['mended']} passed at the second attempt" if answer.counts["mended"] else "")
             + ".",
+            NOT_CHECKED,
         ]
     for warning in answer.warnings:
         lines += ["", *_wrap(f"Note: {warning}")]

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from indexes.printing import printable
 
-from .answer import DISCLAIMER, Answer, Evidence, Sentence
+from .answer import DISCLAIMER, NOT_CHECKED, Answer, Evidence, Sentence
 from .caveats import quotes_for
 from .citing import PUBMED, cited, facts
 
@@ -62,7 +62,8 @@ def show_rest(console: Console, answer: Answer, *, nearest: int = 3) -> None:
     quotes = sum(len(s.quotes) for s in answer.sentences)
     checked = f"{len(answer.sentences)} sentences, {quotes} quotations verified, {len(answer.struck)} struck"
     console.print()
-    console.print(plain(f"{checked}; {answer.model}, {answer.seconds:.1f} s. {DISCLAIMER}", "dim"))
+    said = f"{answer.model}, {answer.seconds:.1f} s. {f'{NOT_CHECKED} ' if answer.sentences else ''}{DISCLAIMER}"
+    console.print(plain(f"{checked}; {said}", "dim"))
 
 
 def _place(answer: Answer, pmid: str) -> str:

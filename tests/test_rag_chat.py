@@ -199,6 +199,7 @@ def test_texts_cannot_command_the_terminal(index: Index) -> None:
     asked = answer_text(Assistant(index, scripted(f"{evil} [{PMID}]")).ask(QUESTION))
     assert re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", asked) == []
     assert "owned" in asked
+    assert "Not checked: whether" not in asked  # nothing was left to answer with
 
 
 class Interrupted(BaseChatModel):
