@@ -12,7 +12,9 @@ from typing import Any
 
 from .errors import TrainingDataError
 
-_PMID_KEYS = ("pmid", "PMID", "pmids", "pubmed_id", "pubid")
+_PMID_KEYS = {"pmid", "pmids", "pubmed_id", "pubmed_ids", "pubid", "gold_pmids"}  # in capitals too
+_PMID = re.compile(r"(?:(?<![\w.=])|(?<=pmid))0*(\d+)(?:\.0+)?(?![\w.])", re.IGNORECASE)  # also in an address
+_CITED = {"references", "citations", "bibliography"}  # other papers than the one a row was made from
 _ID_KEYS = ("id", "qid", "_id", "uid", "sample_id", "pmid", "PMID", "pubid")
 _QUESTION_KEYS = ("question", "QUESTION", "query", "claim", "text")
 _CONTEXT_KEYS = ("context", "contexts", "CONTEXTS", "passage", "evidence", "abstract", "note")
@@ -80,34 +82,74 @@ def _parse(path: Path, text: str) -> list[Any]:
 
 
 def training_rows(rows: Sequence[Any], path: Path) -> Iterator[TrainingRow]:
-    """Turn raw rows into comparable ones; every string in a row counts, however deeply it is nested."""
+    """Turn raw rows into comparable ones; every string in a row counts, however deeply it is nested, but ids and roles.
+
+    Raises:
+        TrainingDataError: a row is no object, or the only one is a table of rows, which could not be cleaned.
+    """
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
             raise TrainingDataError(f"{path}, row {number}: {type(row).__name__} found, an object expected")
-        options = _options(row.get("options") or row.get("choices"))
+        if len(rows) == 1 and _is_table(row):
+            raise TrainingDataError(
+                f"{path}: one object that holds the rows under {next(iter(row))!r} and so on; write each row on a line "
+                "of its own (JSON lines) or all into one array, so that a leaked one can be left out by itself"
+            )
         texts: list[str] = []
         for text in _strings(row):
-            parts = _OPTION.split(text)
-            if len(parts) > 2:  # a question with its options inside the string
-                text, options = parts[0], options + tuple(part.strip() for part in parts[1:])
             texts.append(_QUESTION_LABEL.sub("", text))
-        yield TrainingRow(
-            number, _identifier(row, str(number)), tuple(t for t in texts if t.strip()), options, _pmids(row)
-        )
+            if len(parts := _OPTION.split(text)) > 2:  # the question by itself, too, before the options in the string
+                texts.append(_QUESTION_LABEL.sub("", parts[0]))
+            if "\u200b" in text:  # a zero-width space may also stand inside a word
+                texts.append(text.replace("\u200b", ""))
+        options = tuple(str(option) for option in _options_anywhere(row))
+        texts = [text for text in texts if text.strip()]
+        yield TrainingRow(number, _identifier(row, str(number)), tuple(texts), options, find_pmids(row))
+
+
+def _is_table(row: Mapping[str, Any]) -> bool:
+    """Tell whether an object holds rows: PubMedQA's by PMID, MIRAGE's by data set, or a list under a name."""
+    lists = (row[key] for key in ("data", "questions", "examples", "rows", "items", "train") if key in row)
+    return all(isinstance(v, dict) for v in row.values()) or any(
+        isinstance(v, list) and v and all(isinstance(x, dict) for x in v) for v in lists
+    )
 
 
 def _strings(value: Any, key: str = "") -> Iterator[str]:
-    """Yield the texts of a row, without its ids, labels and option tables."""
+    """Yield the texts of a row, without its ids and roles."""
     if isinstance(value, str):
-        if key not in _ID_KEYS and key not in ("name", "role", "type", "qtype", "title", "focus"):
+        if key not in _ID_KEYS and key != "role":
             yield value
     elif isinstance(value, dict):
         for name, inner in value.items():
-            if name not in ("options", "choices"):
-                yield from _strings(inner, name)
+            yield from _strings(inner, name)
     elif isinstance(value, list):
         for inner in value:
             yield from _strings(inner, key)
+
+
+def _options_anywhere(value: Any, inside: bool = False) -> Iterator[Any]:
+    """Yield what stands under `options` or `choices`, numbers too, in whichever form."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _options_anywhere(inner, inside or key.casefold() in ("options", "choices"))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _options_anywhere(inner, inside)
+    elif inside and value is not None:
+        yield value
+
+
+def find_pmids(value: Any, key: str = "") -> frozenset[str]:
+    """Return the papers a row names under any key for them, however nested; "PMID:0123", 123.0, an address: all 123."""
+    if isinstance(value, dict):
+        inner = [find_pmids(v, name.casefold()) for name, v in value.items() if name.casefold() not in _CITED]
+        return frozenset().union(*inner)
+    if isinstance(value, list | tuple):
+        return frozenset().union(*(find_pmids(v, key) for v in value))
+    if key not in _PMID_KEYS or value is None or value == "":
+        return frozenset()
+    return frozenset(_PMID.findall(str(value)) or [str(value).strip()])
 
 
 def read_task(path: Path) -> dict[str, list[TaskItem]]:
@@ -118,7 +160,7 @@ def read_task(path: Path) -> dict[str, list[TaskItem]]:
     """
     name = path.name.removesuffix(".gz").rsplit(".", 1)[0]
     rows = read_rows(path)
-    if len(rows) == 1 and isinstance(rows[0], dict) and "question" not in rows[0]:
+    if len(rows) == 1 and isinstance(rows[0], dict) and not any(key in rows[0] for key in _QUESTION_KEYS):
         return _table(path, name, rows[0])
     return {name: [_item(row, str(number), path) for number, row in enumerate(rows)]}
 
@@ -153,24 +195,23 @@ def _item(row: Any, default: str, path: Path) -> TaskItem:
     return TaskItem(
         _identifier(row, default),
         question,
-        _options(row.get("options")),
+        _options(row.get("options") or row.get("choices")),
         "\n".join(_strings(context)),
-        _pmids(row),
+        find_pmids(row),
     )
 
 
 def _options(value: Any) -> tuple[str, ...]:
+    """Return a task item's options: a list, a table of letters, or one string with a line for each."""
+    if isinstance(value, str):
+        parts = _OPTION.split(value)
+        value = [part.strip() for part in parts[1:]] if len(parts) > 2 else value.split("\n")
     if isinstance(value, dict):
-        value = list(value.values())
+        value = value["text"] if isinstance(value.get("text"), list) else list(value.values())
     if not isinstance(value, list):
         return ()
-    return tuple(o if isinstance(o, str) else str(o.get("text", "")) if isinstance(o, dict) else str(o) for o in value)
+    return tuple(str(o.get("text") or o.get("value") or "") if isinstance(o, dict) else str(o) for o in value)
 
 
 def _identifier(row: Mapping[str, Any], default: str) -> str:
     return str(next((row[k] for k in _ID_KEYS if isinstance(row.get(k), str | int)), default))
-
-
-def _pmids(row: Mapping[str, Any]) -> frozenset[str]:
-    value: Any = next((row[k] for k in _PMID_KEYS if row.get(k)), [])
-    return frozenset(str(v).strip() for v in (value if isinstance(value, list) else [value]))

@@ -42,7 +42,7 @@ REVIEW, REMOVE = 0.20, 0.50  # share of the item's 8-grams
 RUN = 13  # words in a row that chance does not give
 SHORT = 13  # a question below this many words may be asked by anyone: its options must agree as well
 TINY = 8  # below this there is not even one 8-gram
-COMMON = 8  # an 8-gram of more task texts than this is how questions are worded, not what they ask
+COMMON = 8  # an 8-gram of more different task texts than this is how questions are worded, not what they ask
 NEAR_COPY_WORDS = 50  # below this, 3-grams of a common topic could reach half
 NEAR_QUESTION = 0.70  # share of a question's words found in order
 _SENTENCE_END = re.compile(r"[.?!:]\s+|\n")
@@ -123,13 +123,21 @@ class Screen:
         self._fields += [
             (number, tokenise(item.context)) for number, (_, item) in enumerate(self.items) if item.context.strip()
         ]
-        self._grams = OverlapIndex.build((tokens for _, tokens in self._fields), n=8, common=COMMON)
+        # A patient's records or an abstract may be the context of twenty items, in any order: still one text each.
+        lines = {line for _, item in self.items for line in item.context.split("\n")}
+        self._grams = OverlapIndex.build(
+            (tokens for _, tokens in self._fields),
+            n=8,
+            common=COMMON,
+            passages=[*self._questions, *map(tokenise, lines)],
+        )
         self._trigrams = OverlapIndex.build(
             (tokens if len(tokens) > TINY // 2 else [] for tokens in self._questions), n=3, common=COMMON
         )
         self._short = PhraseIndex.build(tokens if len(tokens) < SHORT else [] for tokens in self._questions)
-        frequency = Counter(token for tokens in self._questions for token in set(tokens))
-        self._usual = {token for token, n in frequency.items() if n > max(5, len(self.items) // 100)}
+        different = set(map(tuple, self._questions))
+        frequency = Counter(token for tokens in different for token in set(tokens))
+        self._usual = {token for token, n in frequency.items() if n > max(5, len(different) // 100)}
         self._equal: dict[str, list[int]] = {}
         self._by_pmid: dict[str, list[int]] = {}
         for number, (_, item) in enumerate(self.items):

@@ -6,6 +6,7 @@ nor the false positives of a Bloom filter: what is reported as shared is shared.
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -16,13 +17,16 @@ from typing import NamedTuple
 BREAK = "\x00"  # between fields of one text: in no vocabulary, so no n-gram or phrase reaches across it
 _BITS = 24  # per token id: 16 million distinct words
 _TOKEN = re.compile(r"\d+(?:\.\d+)+|[^\W_]+|\x00")
+# Soft hyphens, joiners and marks of direction stand inside words and are not seen; a zero-width space parts words.
+_UNSEEN = re.compile(r"[\u00ad\u061c\u180e\u200c-\u200f\u202a-\u202e\u2060-\u206f]")
 
 
 def tokenise(text: str) -> list[str]:
     """Split text into case-folded words and numbers; punctuation, accents' encoding and layout do not matter.
 
-    Decimal numbers stay whole, so that "0.05" and "0.5" differ.
+    Decimal numbers stay whole, so that "0.05" and "0.5" differ. HTML's entities are read as what they stand for.
     """
+    text = _UNSEEN.sub("", html.unescape(text))
     return _TOKEN.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
@@ -50,24 +54,40 @@ class OverlapIndex:
     _grams: Mapping[int, tuple[int, ...]]
 
     @classmethod
-    def build(cls, texts: Iterable[str | Sequence[str]], *, n: int = 8, common: int | None = None) -> OverlapIndex:
+    def build(
+        cls,
+        texts: Iterable[str | Sequence[str]],
+        *,
+        n: int = 8,
+        common: int | None = None,
+        passages: Iterable[Sequence[str]] = (),
+    ) -> OverlapIndex:
         """Index texts (or token lists) by position.
 
-        An n-gram found in more than `common` texts is boilerplate ("which of the following is the most likely
-        diagnosis") and counts neither for nor against; None keeps all.
+        An n-gram found in more than `common` different texts is boilerplate ("which of the following is the most
+        likely diagnosis") and counts neither for nor against; None keeps all. What stands in one of `passages`, parts
+        that many texts may share whole, is counted over the different passages instead.
         """
         ids: dict[str, int] = {}
         postings: defaultdict[int, list[int]] = defaultdict(list)
         count = 0
+        different: set[tuple[str, ...]] = set()
         for number, text in enumerate(texts):
             tokens = tokenise(text) if isinstance(text, str) else text
+            different.add(tuple(tokens))
             for token in tokens:
                 if token != BREAK:
                     ids.setdefault(token, len(ids) + 1)
             for gram in {gram for _, gram in _grams(tokens, ids, n)}:
                 postings[gram].append(number)
             count = number + 1
-        kept = {gram: tuple(where) for gram, where in postings.items() if common is None or len(where) <= common}
+        kept = {gram: tuple(where) for gram, where in postings.items()}
+        if common is not None:
+            in_texts, in_passages = (
+                Counter(gram for part in parts for gram in {gram for _, gram in _grams(part, ids, n)})
+                for parts in (different, set(map(tuple, passages)))
+            )
+            kept = {gram: where for gram, where in kept.items() if (in_passages[gram] or in_texts[gram]) <= common}
         sizes = Counter(number for where in kept.values() for number in where)
         return cls(n, tuple(sizes[number] for number in range(count)), ids, kept)
 

@@ -55,7 +55,8 @@ def make_filter(
         if year is not None and not 1000 <= year <= 9999:
             raise typer.BadParameter(f"{year} is no year: give one of four digits", param_hint=name)
     chosen = STATUSES if statuses and StatusName.ALL in statuses else tuple(Status(s) for s in statuses or SOUND)
-    where = Filter(since, until, tuple(publication_types or ()), chosen, frozenset(filter(None, pmids.values())))
+    admitted = frozenset(filter(None, pmids.values()))
+    where = Filter(since, until, tuple(publication_types or ()), chosen, admitted)
     if faults := find_faults(where):
         raise typer.BadParameter("; ".join(faults))
     return where

@@ -25,6 +25,7 @@ import clinrag
 from finetuned.errors import TrainingError
 from finetuned.training import run as run_module
 from finetuned.training.checkpoints import changed, complete, is_complete, newest_checkpoint
+from finetuned.training.examples import is_held_out
 from rag import load_llm
 from rag.errors import ModelError
 
@@ -174,6 +175,38 @@ def test_a_run_is_not_continued_with_something_else(small: tuple[dict[str, Any],
             train(raw, out)
     finally:
         data.write_text(kept)
+    with pytest.raises(TrainingError, match=r"(?s)base was begun with something else.*architecture.layers: 1 then, 2"):
+        train({**raw, "architecture": raw["architecture"] | {"layers": 2}}, out)
+
+
+def test_what_is_measured_is_measured_again_where_it_changed_and_nothing_is_trained(
+    small: tuple[dict[str, Any], Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, out, record = small
+    copy, data = shutil.copytree(out, tmp_path / "run"), Path(raw["stages"][2]["data"][0])
+    monkeypatch.setattr(run_module, "_train_one", None)  # would be called to train
+    kept = [json.loads(line) for line in data.read_text().splitlines()]
+    flipped = [
+        row | {"answer": {"yes": "no", "no": "yes"}[row["answer"]]} if is_held_out(row, share=0.2, seed=0) else row
+        for row in kept
+    ]
+    assert flipped != kept
+    before, now = record["stages"][2]["after"]["adapt"], tmp_path / "flipped.jsonl"
+    now.write_text("".join(json.dumps(row) + "\n" for row in flipped))
+    changed_data = [*raw["stages"][:2], raw["stages"][2] | {"data": [str(now)]}]
+    after = train({**raw, "stages": changed_data}, copy)["stages"][2]["after"]["adapt"]
+    assert after["questions"] == before["questions"] > 0
+    assert after["accuracy"] == pytest.approx(1 - before["accuracy"])  # of two choices the likelier one is the same
+    assert is_complete(copy / "stages" / "3-adapt")
+    three = [*raw["stages"][:2], raw["stages"][2] | {"choices": ["perhaps", "yes", "no"]}]
+    train({**raw, "stages": three}, copy)
+    again = train(raw, copy)["stages"]
+    for entry, first in zip(again, record["stages"], strict=True):
+        assert entry["measured_on"] == first["measured_on"]
+        for when in ("before", "after"):
+            assert [m["accuracy"] for m in entry[when].values()] == [m["accuracy"] for m in first[when].values()]
+            losses = [[m["loss"] for m in e[when].values()] for e in (entry, first)]
+            assert losses[0] == pytest.approx(losses[1], abs=1e-5)
 
 
 def test_a_stage_whose_weights_were_changed_is_no_parent(

@@ -48,10 +48,18 @@ def test_json_lines_give_text_however_they_hold_it(tmp_path: Path) -> None:
         {"pmid": "2", "sections": [{"label": "METHODS", "text": "M."}, {"label": "", "text": "R."}]},
         {"text": "Only text."},
         {"pmid": "4", "title": ""},
+        {"pmid": "5", "sections": [{"label": None, "text": "N."}]},
     ]
     path = tmp_path / "x.jsonl"
     path.write_text("".join(json.dumps(r) + "\n" for r in rows))
-    assert [row["text"] for _, _, row in read_texts((path,))] == ["T.\nA.", "METHODS: M.\nR.", "Only text."]
+    assert [row["text"] for _, _, row in read_texts((path,))] == ["T.\nA.", "METHODS: M.\nR.", "Only text.", "N."]
+    for bad in ('{"sections": ["a"]}', '{"sections": {"label": "A"}}'):
+        path.write_text(bad)
+        with pytest.raises(TrainingDataError, match=r"x\.jsonl, row 0: `sections` must be a list of \{label, text\}"):
+            read_texts((path,))
+    path.write_text("[[1]]")
+    with pytest.raises(TrainingDataError, match=r"x\.jsonl, row 0: list found"):
+        read_texts((path,))
     (tmp_path / "bad.xml").write_text("<PubmedArticleSet><PubmedArticle>")
     with pytest.raises(TrainingDataError, match="cannot be read as PubMed XML"):
         read_texts((tmp_path / "bad.xml",))
@@ -71,7 +79,18 @@ def test_no_training_row_of_any_stage_names_a_held_out_paper(tmp_path: Path) -> 
     drawn = [is_held_out({"pmid": str(n)}, share=0.2, seed=7) for n in range(20_000)]
     assert np.mean(drawn) == pytest.approx(0.2, abs=0.01)
     one, two = (next(n for n, d in enumerate(drawn) if d is side) for side in (True, False))
-    assert is_held_out({"gold_pmids": [str(two), str(one)]}, share=0.2, seed=7)
+    for row in (
+        {"gold_pmids": [str(two), str(one)]},
+        {"pmid": str(two), "gold_pmids": [str(one)]},
+        {"question": "q", "context": [{"PMID": one}], "pmid": float(two)},
+    ):
+        assert is_held_out(row, share=0.2, seed=7)
+    path = tmp_path / "texts.jsonl"
+    path.write_text("".join(json.dumps({k: one, "text": k}) + "\n" for k in ("pubmed_id", "pubid", "PMID")))
+    assert [row["pmid"] for _, _, row in read_texts((path,))] == [str(one)]
+    path.write_text(json.dumps({"text": "a review", "pmids": [two, one]}))
+    ((_, _, row),) = read_texts((path,))
+    assert is_held_out(row, share=0.2, seed=7)
 
 
 def test_templates_take_what_a_row_has() -> None:
@@ -115,6 +134,19 @@ def test_the_loss_is_on_answers_only_and_every_row_is_accounted_for(tmp_path: Pa
         assert shown.startswith("<|im_start|>user\n")
         assert shown.endswith("<|im_end|>\n<|im_start|>assistant\n")
     assert a.loss_tokens == sum(len(e.ids) - e.prompt for e in data.train)
+
+
+def test_what_of_the_held_out_rows_is_not_measured_is_listed(tmp_path: Path) -> None:
+    options = {"answer": "yes", "options": {"yes": "it does", "no " * 99: "it does not"}}
+    path = tmp_path / "q.jsonl"
+    path.write_text("".join(json.dumps(row | options) + "\n" for row in QUESTIONS))
+    stage = Stage(stage="adapt", data=(path,))
+    data = prepare(parse_recipe(small_recipe(tmp_path)), stage, read_stage(stage), set(), make_tokenizer())
+    held_out = sum(is_held_out(row, share=0.2, seed=0) for row in QUESTIONS)
+    assert (data.accounts.unscored, len(data.questions)) == (held_out, 0) != (0, 0)
+    path.write_text("".join(json.dumps(row | {"answer": "so " * 200}) + "\n" for row in QUESTIONS))
+    data = prepare(parse_recipe(small_recipe(tmp_path)), stage, read_stage(stage), set(), make_tokenizer())
+    assert data.accounts.held_out_cut == data.accounts.held_out_rows == len(data.accounts.places["held_out_cut"])
 
 
 def test_what_stands_in_a_task_is_left_out_and_written_down(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from finetuned.corpora import read_rows
+from finetuned.corpora import find_pmids, read_rows
 from finetuned.errors import TrainingDataError
 
 XML = (".xml", ".xml.gz")
@@ -38,25 +38,31 @@ def read_texts(paths: tuple[Path, ...]) -> list[tuple[Path, int, dict[str, Any]]
     papers: dict[Any, tuple[Path, int, dict[str, Any]]] = {}
     gone: set[str] = set()
     for file in (file for path in paths for file in find_files(path)):
-        rows = _pubmed(file, gone) if file.name.endswith(XML) else map(_plain, read_rows(file))
+        rows = _pubmed(file, gone) if file.name.endswith(XML) else _plain(file)
         for number, row in enumerate(rows):
-            pmid = row.get("pmid") or (file, number)
+            pmid = row["pmid"] or (file, number)
             if row["deleted"]:
                 papers.pop(pmid, None)
             elif pmid not in papers or row["version"] >= papers[pmid][2]["version"]:
                 papers[pmid] = (file, number, row)
     kept = (paper for pmid, paper in papers.items() if pmid not in gone and paper[2]["text"])
-    return [(file, number, {"pmid": row.get("pmid"), "text": row["text"]}) for file, number, row in kept]
+    return [(file, number, {"pmid": row["pmid"] or None, "text": row["text"]}) for file, number, row in kept]
 
 
-def _plain(row: Any) -> dict[str, Any]:
-    if not isinstance(row, dict):
-        raise TrainingDataError(f"a JSON row is {type(row).__name__}: expected an object with `text` or `abstract`")
-    sections = row.get("sections") or []
-    abstract = row.get("abstract") or "\n".join(_section(s.get("label", ""), s.get("text", "")) for s in sections)
-    text = row.get("text") or "\n".join(part for part in (row.get("title"), abstract) if part)
-    pmid = row.get("pmid") or row.get("PMID")
-    return {"pmid": str(pmid) if pmid else None, "text": str(text), "version": 1, "deleted": False}
+def _plain(path: Path) -> Iterator[dict[str, Any]]:
+    for number, row in enumerate(read_rows(path)):
+        if not isinstance(row, dict):
+            raise TrainingDataError(
+                f"{path}, row {number}: {type(row).__name__} found, an object with `text` or `abstract` expected"
+            )
+        sections = row.get("sections") or []
+        if not isinstance(sections, list) or not all(isinstance(section, dict) for section in sections):
+            raise TrainingDataError(f"{path}, row {number}: `sections` must be a list of {{label, text}}")
+        parts = (_section(str(s.get("label") or ""), str(s.get("text") or "")) for s in sections)
+        abstract = row.get("abstract") or "\n".join(parts)
+        text = row.get("text") or "\n".join(str(part) for part in (row.get("title"), abstract) if part)
+        pmids = tuple(sorted(find_pmids(row)))
+        yield {"pmid": pmids[0] if len(pmids) == 1 else pmids, "text": str(text), "version": 1, "deleted": False}
 
 
 def _section(label: str, text: str) -> str:

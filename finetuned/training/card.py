@@ -12,6 +12,8 @@ HEADINGS = {
     "prompt_too_long": "left out: the prompt fills max_length",
     "answer_cut": "answer cut at max_length",
     "text_split": "text longer than max_length",
+    "held_out_cut": "held out, measured up to max_length",
+    "unscored": "held out, unscored: a choice does not fit max_length",
 }
 
 

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from finetuned.corpora import read_rows
+from finetuned.corpora import find_pmids, read_rows
 from finetuned.errors import RecipeError, TrainingDataError
 
 from .abstracts import XML, find_files, read_texts
 from .recipe import Stage
 
-_PMIDS = ("pmid", "PMID", "pmids", "pubmed_id", "pubid", "gold_pmids")
 _SLOT = re.compile(r"\{([\w.]+)(\??)\}")
 
 
@@ -52,6 +51,8 @@ class Accounts:
     incomplete: int = 0  # without a field that the templates need
     prompt_too_long: int = 0  # no room for one token of the answer: trl would train on nothing, silently
     answer_cut: int = 0
+    held_out_cut: int = 0  # a held-out row, measured up to max_length only
+    unscored: int = 0  # a held-out question of which a choice does not fit max_length: its loss counts, no answer does
     text_split: int = 0  # longer than a sequence; with packing all parts are kept, without only the first
     train_rows: int = 0
     train_tokens: int = 0
@@ -86,14 +87,11 @@ def read_stage(stage: Stage) -> list[Row]:
 
 
 def is_held_out(content: Mapping[str, Any], *, share: float, seed: int) -> bool:
-    """Tell whether a row belongs to the held-out set, by its papers, or by its whole content where it names none.
+    """Tell whether a row belongs to the held-out set, by all papers it names, or by its content where it names none.
 
     The same in every stage and run with this seed: no training row of any stage names a held-out PMID.
     """
-    found = next((content[k] for k in _PMIDS if content.get(k)), None)
-    keys = found if isinstance(found, list) else [found]
-    if found is None:
-        keys = [json.dumps(content, sort_keys=True, ensure_ascii=False)]
+    keys = find_pmids(content) or {json.dumps(content, sort_keys=True, ensure_ascii=False)}
     return any(_fraction(f"{seed} {key}") < share for key in keys)
 
 

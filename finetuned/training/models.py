@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 
 from finetuned.errors import RecipeError, TrainingError
 
-from .checkpoints import complete, is_complete
+from .checkpoints import check_fingerprint, complete, is_complete
 from .recipe import Architecture, Recipe
 from .weights import hash_weights
 
@@ -75,12 +77,19 @@ def uses_bfloat16(recipe: Recipe, device: str) -> bool:
 
 
 def find_start(recipe: Recipe, out: Path, texts: list[str]) -> Start:
-    """Return the base model's folder; from an architecture, write one with random weights to `out`/base first."""
+    """Return the base model's folder; from an architecture, write one with random weights to `out`/base first.
+
+    Raises:
+        TrainingError: the base in `out` was made from another architecture, seed, length or other texts.
+    """
     if recipe.architecture is not None:
-        folder = out / "base"
-        if not is_complete(folder):  # made from the recipe alone, so that a damaged one is no loss
+        folder, length = out / "base", _longest(recipe)
+        if not is_complete(folder):  # made from the recipe and its data alone, so that a damaged one is no loss
             shutil.rmtree(folder, ignore_errors=True)
-            _write_random(recipe.architecture, texts, folder, seed=recipe.seed, length=_longest(recipe))
+        mark = {"architecture": recipe.architecture.model_dump(), "seed": recipe.seed, "length": length}
+        check_fingerprint(folder, mark | {"texts": hashlib.sha256(json.dumps(texts).encode()).hexdigest()})
+        if not is_complete(folder):
+            _write_random(recipe.architecture, texts, folder, seed=recipe.seed, length=length)
         return Start(folder, "random weights", hash_weights(folder))
     assert recipe.base is not None  # the recipe has one of both
     if recipe.base.startswith("run:"):

@@ -54,10 +54,20 @@ class StageData:
     @property
     def sha256(self) -> str:
         """Hash the training tokens in their order."""
-        total = hashlib.sha256()
-        for ids, prompt in self.train:
-            total.update(np.array([len(ids), prompt], dtype=np.int64).tobytes() + ids.tobytes())
-        return total.hexdigest()
+        return _hash(self.train)
+
+    @property
+    def held_out_sha256(self) -> str:
+        """Hash what the model is measured with: texts, questions, their choices and which is right."""
+        answers = "".join(f" {_hash(question.options)} {question.right}" for question in self.questions)
+        return hashlib.sha256(f"{_hash(self.held_out)}{answers}".encode()).hexdigest()
+
+
+def _hash(sequences: Sequence[Encoded]) -> str:
+    total = hashlib.sha256()
+    for ids, prompt in sequences:
+        total.update(np.array([len(ids), prompt], dtype=np.int64).tobytes() + ids.tobytes())
+    return total.hexdigest()
 
 
 def decontaminate_rows(recipe: Recipe, rows: Sequence[list[Row]]) -> tuple[list[set[tuple[Path, int]]], dict[str, Any]]:
@@ -105,8 +115,13 @@ def prepare(
             accounts.note("prompt_too_long", row.place)
         elif is_held_out(row.content, share=recipe.held_out, seed=recipe.seed):
             data.held_out.append(Encoded(encoded.ids[:length], encoded.prompt))
-            if example.choices and (question := _question(example, tokenizer, length)):
-                data.questions.append(question)
+            if len(encoded.ids) > length:
+                accounts.note("held_out_cut", row.place)
+            if example.choices:
+                if question := _question(example, tokenizer, length):
+                    data.questions.append(question)
+                else:
+                    accounts.note("unscored", row.place)
         else:
             data.train.append(_fit(encoded, length, row.place, accounts, split=recipe.packing and not encoded.prompt))
     accounts.train_rows, accounts.held_out_rows = len(data.train), len(data.held_out)

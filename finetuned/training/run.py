@@ -134,6 +134,8 @@ def _say_accounts(data: StageData) -> None:
         "incomplete": a.incomplete,
         "prompt too long": a.prompt_too_long,
         "answer cut": a.answer_cut,
+        "held out and cut": a.held_out_cut,
+        "held out and unscored": a.unscored,
         "text split": a.text_split,
     }
     noted = ", ".join(f"{n} {what}" for what, n in losses.items() if n) or "all whole"
@@ -195,7 +197,7 @@ def _train(recipe: Recipe, out: Path, start: Start, sets: Sequence[StageData], d
             _train_one(recipe, data, parent, folder, tokenizer, start=start, sets=sets, mark=mark, out=out, half=half)
         if state.is_main_process:  # here, since a kill may have come before it
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-        entry = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
+        entry = _measured(recipe, data, folder, parent, sets=sets, device=device, half=half)
         found = entry["weights_sha256"]
         record["stages"].append(entry)
         whole = hashlib.sha256(f"{start.sha256} {found}".encode()).hexdigest()
@@ -233,22 +235,21 @@ def _train_one(
 
     state = PartialState()
     model = load_model(recipe, parent.base, parent.adapter, mark["device"])
-    before = {s.stage.stage: measure(model.to(mark["device"]), s, half=half) for s in sets}
+    before = _measure(model.to(mark["device"]), sets, half=half)
     target = folder / ("model" if recipe.method == "full" else "adapter")
     trained = train_stage(
         recipe, data, model, tokenizer, folder=folder / "checkpoints", target=target, device=mark["device"]
     )
-    after = {s.stage.stage: measure(trained.model, s, half=half) for s in sets}
+    after = _measure(trained.model, sets, half=half)
     if state.is_main_process:
         if recipe.method != "full":
             write_pin(target, base=start.folder, name=start.name, sha256=start.sha256, within=out)
-        accounts = asdict(data.accounts)
-        accounts["places"] = {what: places[:LISTED] for what, places in data.accounts.places.items()}
         entry = {
             "stage": data.stage.stage,
             "fingerprint": hashlib.sha256(json.dumps(mark, sort_keys=True).encode()).hexdigest(),
             "weights_sha256": hash_weights(target),
-            "accounts": accounts,
+            "accounts": _accounts(data),
+            "measured_on": {s.stage.stage: s.held_out_sha256 for s in sets},
             "before": before,
             "after": after,
             **{name: value for name, value in trained._asdict().items() if name != "model"},
@@ -256,6 +257,44 @@ def _train_one(
         write_json(folder / "stage.json", entry)
         complete(folder)
     state.wait_for_everyone()
+
+
+def _accounts(data: StageData) -> dict[str, Any]:
+    return asdict(data.accounts) | {"places": {what: rows[:LISTED] for what, rows in data.accounts.places.items()}}
+
+
+def _measure(model: Any, sets: Sequence[StageData], *, half: bool) -> dict[str, dict[str, Any]]:
+    return {s.stage.stage: measure(model, s, half=half) for s in sets}
+
+
+def _measured(
+    recipe: Recipe,
+    data: StageData,
+    folder: Path,
+    parent: _Parent,
+    *,
+    sets: Sequence[StageData],
+    device: str,
+    half: bool,
+) -> dict[str, Any]:
+    """Return a finished stage's record, measured again if held-out rows, choices or gold answers changed since."""
+    from accelerate import PartialState
+
+    entry: dict[str, Any] = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
+    now = {s.stage.stage: s.held_out_sha256 for s in sets}
+    if entry.get("measured_on") == now:
+        return entry
+    print(f"{folder.name}: held-out rows or choices are not those it was measured on: measuring again", file=sys.stderr)
+    own, adapter = (folder / "model", None) if recipe.method == "full" else (parent.base, folder / "adapter")
+    for when, base, tuned in (("before", parent.base, parent.adapter), ("after", own, adapter)):
+        entry[when] = _measure(load_model(recipe, base, tuned, device).to(device), sets, half=half)
+    entry |= {"measured_on": now, "accounts": _accounts(data)}
+    state = PartialState()
+    if state.is_main_process:
+        write_json(folder / "stage.json", entry)
+        complete(folder)
+    state.wait_for_everyone()
+    return entry
 
 
 def _export(
