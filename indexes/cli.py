@@ -11,11 +11,11 @@ import typer
 
 from .errors import IndexesError
 from .options import AsJson, Directory, Exclude, ModeOption, Since, Statuses, Types, Until, make_filter
+from .printing import printable
 from .pubmed_cli import download, fetch
 
 if TYPE_CHECKING:
     from .building import BuildResult
-    from .filters import Filter
     from .index import Hit
     from .manifest import Manifest
     from .mapping import Engine
@@ -178,17 +178,19 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find documents. Filters hold before ranking: ten asked for are ten returned, if ten are admitted."""
+    from .filters import find_faults
     from .index import Index
 
     where = make_filter(since, until, publication_type, status, exclude)
     with Index(directory, encoder=encoder) as index:
-        _warn_of_unknown_types(index.publication_types, where)
+        for fault in find_faults(where, index.publication_types):
+            print(f"clinrag: {fault}", file=sys.stderr)
         hits = index.search(query, k, where=where, mode=mode)
     if as_json:
         _print_json([hit.to_dict() for hit in hits])
         return
     for hit in hits:
-        print(_hit_text(hit))
+        print(printable(_hit_text(hit)))
     if not hits:
         print("nothing found: use other words, or fewer filters")
 
@@ -312,16 +314,6 @@ def _report_build(directory: Path, result: BuildResult, as_json: bool) -> None:
         print(f"  … and {len(problems) - 20:,} more (--json lists them)", file=sys.stderr)
     if result.damage:
         raise IndexesError("the index is built, but not from all that was given:\n" + "\n".join(result.damage))
-
-
-def _warn_of_unknown_types(known: list[str], where: Filter) -> None:
-    import difflib
-
-    for name in where.publication_types:
-        if name.lower() not in known:
-            near = difflib.get_close_matches(name.lower(), known, n=3)
-            hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
-            print(f"clinrag: no paper in this index has the publication type {name!r}{hint}", file=sys.stderr)
 
 
 def _print_json(value: Any) -> None:

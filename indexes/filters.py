@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,3 +26,25 @@ class Filter:
     publication_types: tuple[str, ...] = ()
     statuses: tuple[Status, ...] = SOUND
     exclude: frozenset[str] = frozenset()
+
+
+def find_faults(where: Filter, known_types: Collection[str] | None = None) -> list[str]:
+    """Return why a filter admits nothing that its user can have meant: years turned round, types no paper has.
+
+    Args:
+        known_types: an index's publication types, in lower case; None if they are not to be looked at.
+    """
+    return [*_years(where), *(_types(where, known_types) if known_types is not None else ())]
+
+
+def _years(where: Filter) -> Iterator[str]:
+    if where.since is not None and where.until is not None and where.since > where.until:
+        yield f"since {where.since} is later than until {where.until}: no paper is both"
+
+
+def _types(where: Filter, known: Collection[str]) -> Iterator[str]:
+    for name in where.publication_types:
+        if name.lower() not in known:
+            near = difflib.get_close_matches(name.lower(), known, n=3)
+            hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
+            yield f"no paper in this index has the publication type {name!r}{hint}"

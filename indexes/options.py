@@ -10,7 +10,7 @@ import typer
 
 from .document import STATUSES, Status
 from .fields import parse_pmid
-from .filters import SOUND, Filter, Mode
+from .filters import SOUND, Filter, Mode, find_faults
 
 
 class StatusName(StrEnum):
@@ -54,7 +54,9 @@ def make_filter(
     for name, year in (("--since", since), ("--until", until)):
         if year is not None and not 1000 <= year <= 9999:
             raise typer.BadParameter(f"{year} is no year: give one of four digits", param_hint=name)
-    if since is not None and until is not None and since > until:
-        raise typer.BadParameter(f"--since {since} is later than --until {until}")
     chosen = STATUSES if statuses and StatusName.ALL in statuses else tuple(Status(s) for s in statuses or SOUND)
-    return Filter(since, until, tuple(publication_types or ()), chosen, frozenset(filter(None, pmids.values())))
+    admitted = frozenset(filter(None, pmids.values()))
+    where = Filter(since, until, tuple(publication_types or ()), chosen, admitted)
+    if faults := find_faults(where):
+        raise typer.BadParameter("; ".join(faults))
+    return where

@@ -13,6 +13,7 @@ from .sentences import Span
 
 # What each sentence must pass, in the order that is shown.
 CHECKS = ("cited", "citations_in_context", "quotes_verbatim", "numbers", "not_retracted", "direction")
+NOT_CHECKED = "Not checked: whether they answer the question."
 DISCLAIMER = "Research software, not medical advice."
 
 

@@ -155,6 +155,7 @@ class Assistant(Runnable[str, Answer]):
         question = make_standalone(asked, turns, self.llm, out=out, config=config)
         clock.lap("rewriting")
         found = self._find(question, where, config)
+        out.notes += found.retriever.faults()
         clock.lap("retrieval")
         evidence, queries = gather(
             question,

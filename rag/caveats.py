@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .answer import Conflict, Cut, Evidence, Sentence
+from .answer import Conflict, Cut, Evidence, Quote, Sentence
 
 _SAYS = {
     "retracted": "has been retracted",
@@ -24,11 +24,7 @@ def collect_caveats(
     """Return caveats, gravest first: status of cited papers, conflicts, instructions, what was left out."""
     cited = {p for s in sentences for p in s.citations}
     said = [_status(e) for e in evidence if e.pmid in cited and e.status in _SAYS]
-    said += [
-        f"The evidence conflicts: PMID {c.effect.pmid} reports an effect, PMID {c.no_effect.pmid} reports none. "
-        "They may differ in population, dose or outcome; read both."
-        for c in conflicts
-    ]
+    said += map(_conflict, conflicts)
     said += [
         f"PMID {e.pmid} contains text that gives instructions to its reader. "
         "It was shown to no model and is not evidence."
@@ -42,6 +38,18 @@ def collect_caveats(
     if left:
         said.append(f"Found but not read, for want of room in the model's context: PMID {', '.join(left)}.")
     return tuple(said)
+
+
+def quotes_for(warning: str, conflicts: Sequence[Conflict]) -> tuple[Quote, ...]:
+    """Return the two sentences that belong below a warning of a conflict; none for another."""
+    return next(((c.effect, c.no_effect) for c in conflicts if _conflict(c) == warning), ())
+
+
+def _conflict(conflict: Conflict) -> str:
+    return (
+        f"The evidence conflicts: PMID {conflict.effect.pmid} reports an effect, PMID {conflict.no_effect.pmid} "
+        "reports none. They may differ in population, dose or outcome; read both."
+    )
 
 
 def _status(evidence: Evidence) -> str:

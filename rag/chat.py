@@ -15,7 +15,6 @@ from rich.table import Table
 from rich.text import Text
 
 from indexes.errors import IndexesError
-from indexes.filters import Filter
 
 from .answer import Answer, Evidence
 from .assistant import Assistant
@@ -141,10 +140,9 @@ class Chat:
         show_paper(self.console, found[int(rest) - 1], self._last())
 
     def filter(self, rest: str) -> None:
-        if rest == "off":
-            self.where = Filter()
-        elif rest:
-            self.where = read_filter(rest)
+        own = self.assistant.retriever.where  # the command line's
+        if rest:
+            self.where = own if rest == "off" else read_filter(rest, own)
         self.console.print(plain(f"Filter: {filter_text(self.where)}"))
 
     def model(self, rest: str) -> None:
@@ -160,7 +158,9 @@ class Chat:
         path = Path(rest)
         if path.suffix not in {".md", ".jsonl", ".bib", ".ris"}:
             raise RagError(f"/save {rest or 'FILE'}: the name must end in {FORMATS}")
-        with path.open("x", encoding="utf-8", newline="") as stream:  # what exists is never written over
+        if path.exists():
+            raise RagError(f"/save {rest}: the file exists, and nothing is written over; give another name")
+        with path.open("x", encoding="utf-8", newline="") as stream:
             stream.write(self._saved(path.suffix))
         self.console.print(plain(f"Saved: {path}"))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from indexes.document import Document
 
 from .answer import DISCLAIMER, Answer, Evidence, Sentence
+from .caveats import quotes_for
 
 PUBMED = "https://pubmed.ncbi.nlm.nih.gov/"
 
@@ -28,7 +29,7 @@ def facts(evidence: Evidence) -> str:
     """Return journal, year, telling publication types and level of evidence in a line."""
     kinds = [t for t in evidence.publication_types if t != "Journal Article"]
     line = ", ".join(str(part) for part in (evidence.journal, evidence.year, *kinds) if part)
-    return line + (f" ({evidence.level})" if evidence.level not in {"", "unclassified"} else "")
+    return (line + (f" ({evidence.level})" if evidence.level not in {"", "unclassified"} else "")).strip()
 
 
 def markdown(answer: Answer) -> str:
@@ -42,9 +43,10 @@ def markdown(answer: Answer) -> str:
         lines += [" ".join(_sentence(s, number) for s in answer.sentences)]
     else:
         lines += [f"No answer. {_md(answer.reason)}"]
-    lines += [line for warning in answer.warnings for line in ("", f"Note: {_md(warning)}")]
-    for quote in (q for c in answer.conflicts for q in (c.effect, c.no_effect)):
-        lines += ["", f"- [{number.get(quote.pmid, quote.pmid)}] “{_md(quote.text)}”"]
+    for warning in answer.warnings:
+        lines += ["", f"Note: {_md(warning)}"]
+        for quote in quotes_for(warning, answer.conflicts):
+            lines += ["", f"- [{number.get(quote.pmid, quote.pmid)}] “{_md(quote.text)}”"]
     sources = cited(answer) or list(answer.evidence[:3])
     if sources:
         lines += ["", "Sources:" if answer.sentences else "Nearest evidence:", ""]
@@ -66,7 +68,8 @@ def _source(evidence: Evidence) -> str:
     flag = "" if evidence.status == "ok" else f" **{evidence.status.upper()}**"
     title = (evidence.title or "(no title)").rstrip(".")
     end = "" if title.endswith(("?", "!")) else "."
-    return f"{_md(title)}{end} {_md(facts(evidence))}. [PMID {evidence.pmid}]({PUBMED}{evidence.pmid}/){flag}"
+    about = f" {_md(facts(evidence))}." if facts(evidence) else ""
+    return f"{_md(title)}{end}{about} [PMID {evidence.pmid}]({PUBMED}{evidence.pmid}/){flag}"
 
 
 def _md(text: str) -> str:

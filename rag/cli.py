@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from indexes.options import AsJson, Directory, Exclude, ModeOption, Since, Statuses, Types, Until, make_filter
+from indexes.printing import printable
 
 if TYPE_CHECKING:
     from indexes.filters import Filter, Mode
@@ -195,7 +196,8 @@ def serve(
 
 def answer_text(answer: Answer, *, nearest: int = 3) -> str:
     """Lay an answer out for a terminal."""
-    from .answer import DISCLAIMER
+    from .answer import DISCLAIMER, NOT_CHECKED
+    from .caveats import quotes_for
 
     lines = [answer.question, ""]
     if answer.outcome == "abstained":
@@ -215,16 +217,15 @@ def answer_text(answer: Answer, *, nearest: int = 3) -> str:
             + (f"; {len(answer.struck)} struck" if answer.struck else "")
             + (f"; {answer.counts['mended']} passed at the second attempt" if answer.counts["mended"] else "")
             + ".",
+            NOT_CHECKED,
         ]
     for warning in answer.warnings:
         lines += ["", *_wrap(f"Note: {warning}")]
-    for conflict in answer.conflicts:
-        lines += _wrap(f"  [{conflict.effect.pmid}] {conflict.effect.text}")
-        lines += _wrap(f"  [{conflict.no_effect.pmid}] {conflict.no_effect.text}")
+        lines += [line for q in quotes_for(warning, answer.conflicts) for line in _wrap(f"  [{q.pmid}] {q.text}")]
     lines += [line for sentence in answer.struck for line in _struck(sentence)]
     if answer.withheld:
         lines += ["", "Left out because retracted:", *(_source(e) for e in answer.withheld)]
-    return "\n".join([*lines, "", f"{answer.model}, {answer.seconds:.1f} s. {DISCLAIMER}"])
+    return printable("\n".join([*lines, "", f"{answer.model}, {answer.seconds:.1f} s. {DISCLAIMER}"]))
 
 
 def _struck(sentence: Sentence) -> list[str]:
@@ -236,11 +237,8 @@ def _source(evidence: Evidence) -> str:
     design = [evidence.level] if evidence.level not in ("", "unclassified") else kinds
     facts = ", ".join(str(part) for part in (evidence.journal, evidence.year, *design) if part)
     flag = "" if evidence.status == "ok" else f" [{evidence.status.upper()}]"
-    return (
-        textwrap.shorten(f"  [{evidence.pmid}] {evidence.title or '(no title)'}", 100, placeholder=" …")
-        + flag
-        + f"\n      {facts}"
-    )
+    title = textwrap.shorten(f"  [{evidence.pmid}] {evidence.title or '(no title)'}", 100, placeholder=" …")
+    return f"{title}{flag}" + (f"\n      {facts}" if facts else "")
 
 
 def _wrap(text: str) -> list[str]:

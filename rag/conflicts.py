@@ -2,9 +2,10 @@
 
 The rule takes one sentence a paper: the quoted one where the answer quotes the paper, else the one that answers the
 question best. It calls it "effect", "no effect" or neither by its words alone. Two papers conflict if their sentences
-report differently, both have at least two of the question's words, the answer cites one of them and the other
-matches the question nearly as well as the best. That says nothing of why (population, dose, outcome, chance), nor
-which is right; and no conflict found does not mean that there is none. Rates: README of this package.
+report differently, both have at least two of the question's words, the shorter one's content words stand in the
+other to two fifths, the answer cites one of the papers and the other matches the question nearly as well as the best.
+That says nothing of why (population, dose, outcome, chance), nor which is right; and no conflict found does not mean
+that there is none. Rates: README of this package.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from .sentences import split_sentences
 Finding = Literal["effect", "no effect", ""]
 PARTNER = 0.6  # share of the best match that a paper the answer does not cite needs
 SHARED = 2  # content words of the question that both sentences must have
+ALIKE = 0.4  # share of the shorter sentence's content words that the other must have: else they speak of two things
 
 _CHANGE = (
     r"(?:reduc\w*|lower\w*|decreas\w*|improv\w*|increas\w*|prevent\w*|delay\w*|shorten\w*|prolong\w*|affect\w*|benefit\w*|"
@@ -94,8 +96,14 @@ def find_conflicts(
         and other == "no effect"
         and (yes.pmid in quoted or no.pmid in quoted)
         and len(its & others) >= SHARED
+        and _alike(yes.text, no.text) >= ALIKE
     ]
     return tuple(pairs[:limit])
+
+
+def _alike(one: str, other: str) -> float:
+    its, others = content_words(one), content_words(other)
+    return len(its & others) / max(1, min(len(its), len(others)))
 
 
 def _says(question: str, paper: Evidence, quoted: Quote | None) -> Quote | None:

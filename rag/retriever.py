@@ -14,7 +14,7 @@ from pydantic import ConfigDict, field_validator
 
 from indexes.document import STATUSES, Document, Notice, Status
 from indexes.fields import date_from_words
-from indexes.filters import Filter, Mode
+from indexes.filters import Filter, Mode, find_faults
 from indexes.index import Hit, Index
 
 from .answer import Evidence, Quote
@@ -69,8 +69,10 @@ class PubMedRetriever(BaseRetriever):
         if self.as_of is None:
             return self.index.search(query, k, where=self.where, mode=self.mode)
         until = min(int(self.as_of[:4]), self.where.until or 9999)
-        # Whether a paper was retracted *then* the index cannot filter by: ask for more until enough are left.
-        everything = replace(self.where, until=until, statuses=STATUSES)
+        # What a paper's status was *then* the index cannot filter by: ask for more until enough are left. It has
+        # become no milder since: of the few that were retracted then, each is now.
+        least = min(map(STATUSES.index, self.where.statuses), default=0)
+        everything = replace(self.where, until=until, statuses=STATUSES[least:])
         asked = 2 * k + 10
         while True:
             found = self.index.search(query, asked, where=everything, mode=self.mode)
@@ -78,6 +80,12 @@ class PubMedRetriever(BaseRetriever):
             if len(then) >= k or len(found) < asked:
                 return [replace(hit, rank=rank) for rank, hit in enumerate(then[:k], 1)]
             asked *= 4
+
+    def faults(self) -> list[str]:
+        """Return why the filter admits nothing that its user can have meant, in sentences; see `find_faults`."""
+        years = [year for year in (self.where.until, self.as_of and int(self.as_of[:4])) if year]
+        faults = find_faults(replace(self.where, until=min(years, default=None)), self.index.publication_types)
+        return [f"{fault[0].upper()}{fault[1:]}{'' if fault.endswith('?') else '.'}" for fault in faults]
 
     def retracted(self, query: str, shown: set[str]) -> list[Hit]:
         """Return retracted papers that would rank among the first k but for the filter."""

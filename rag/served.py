@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.exceptions import OutputParserException
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from pydantic import PrivateAttr
@@ -97,6 +97,10 @@ class Served(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         def start() -> tuple[ChatGenerationChunk | None, Iterator[ChatGenerationChunk]]:
+            if type(self.inner)._stream is BaseChatModel._stream:  # this client answers in one piece only
+                whole = [g.message for g in self.inner._generate(messages, stop=stop, **kwargs).generations]
+                pieces = [AIMessageChunk(**message.model_dump(exclude={"type"})) for message in whole]
+                return next((ChatGenerationChunk(message=piece) for piece in pieces), None), iter(())
             chunks = iter(self.inner._stream(messages, stop=stop, **kwargs))
             return next(chunks, None), chunks
 

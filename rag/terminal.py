@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -11,17 +10,18 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from .answer import DISCLAIMER, Answer, Evidence, Sentence
+from indexes.printing import printable
+
+from .answer import DISCLAIMER, NOT_CHECKED, Answer, Evidence, Sentence
+from .caveats import quotes_for
 from .citing import PUBMED, cited, facts
 
 _STATUS = {"retracted": "bold red", "concern": "bold yellow", "corrected": "yellow"}
-# All control characters but tab and line feed: an abstract or a model must not move the cursor or set the title.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def plain(text: str, style: str | Style = "") -> Text:
     """Return the text as it is to be read, without any power over the terminal."""
-    return Text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text), style=style)
+    return Text(printable(text), style=style)
 
 
 def show_sentence(console: Console, sentence: Sentence, evidence: Sequence[Evidence]) -> None:
@@ -49,8 +49,7 @@ def show_rest(console: Console, answer: Answer, *, nearest: int = 3) -> None:
         console.print(Text.assemble(("No answer. ", "bold"), plain(answer.reason)))
     for warning in answer.warnings:
         console.print(Text.assemble(("Note: ", "yellow"), plain(warning)))
-    for conflict in answer.conflicts:
-        for quote in (conflict.effect, conflict.no_effect):
+        for quote in quotes_for(warning, answer.conflicts):
             console.print(Padding(plain(f"[{_place(answer, quote.pmid)}] “{quote.text}”"), (0, 0, 0, 2), expand=False))
     sources = cited(answer) or list(answer.evidence[:nearest])
     if sources:
@@ -63,7 +62,8 @@ def show_rest(console: Console, answer: Answer, *, nearest: int = 3) -> None:
     quotes = sum(len(s.quotes) for s in answer.sentences)
     checked = f"{len(answer.sentences)} sentences, {quotes} quotations verified, {len(answer.struck)} struck"
     console.print()
-    console.print(plain(f"{checked}; {answer.model}, {answer.seconds:.1f} s. {DISCLAIMER}", "dim"))
+    said = f"{answer.model}, {answer.seconds:.1f} s. {f'{NOT_CHECKED} ' if answer.sentences else ''}{DISCLAIMER}"
+    console.print(plain(f"{checked}; {said}", "dim"))
 
 
 def _place(answer: Answer, pmid: str) -> str:
@@ -96,7 +96,7 @@ def _facts(paper: Evidence) -> Text:
 
 def show_paper(console: Console, paper: Evidence, answer: Answer) -> None:
     """Print a source's title and abstract; what the answer quotes of it is highlighted."""
-    text = Text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", paper.text))  # as long as before, so offsets hold
+    text = Text(printable(paper.text))  # as long as before, so offsets hold
     for sentence in answer.sentences:
         for quote in sentence.quotes:
             if quote.pmid == paper.pmid and quote.start >= 0:

@@ -25,8 +25,11 @@ from rich.console import Console
 
 from indexes import Filter, Index
 from rag import Assistant, RagError
-from rag.answer import Conflict, Quote
+from rag.answer import Conflict, Evidence, Quote
+from rag.caveats import collect_caveats
 from rag.chat import Chat
+from rag.citing import markdown
+from rag.cli import answer_text
 from rag.filter_words import filter_text, read_filter
 from rag.terminal import show_rest
 
@@ -66,9 +69,14 @@ def test_notes_and_conflicts_are_printed_with_their_sources(index: Index) -> Non
     answer = Assistant(index).ask(QUESTION)
     first, second = (Quote(e.pmid, e.text[:30], 0, 30) for e in answer.evidence[1:3])
     shown = StringIO()
-    changed = replace(answer, query="Asked fully?", warnings=("Mind this.",), conflicts=(Conflict(first, second),))
-    show_rest(Console(file=shown, width=100), changed)
-    assert f"Note: Mind this.\n  [2] “{first.text}”\n  [3] “{second.text}”\n" in shown.getvalue()
+    changed = replace(answer, query="Asked fully?", conflicts=(Conflict(first, second),))
+    (note,) = collect_caveats((), (), conflicts=changed.conflicts)
+    changed = replace(changed, warnings=(note, "Mind this."))
+    show_rest(Console(file=shown, width=400), changed)
+    assert f"Note: {note}\n  [2] “{first.text}”\n  [3] “{second.text}”\nNote: Mind this.\n" in shown.getvalue()
+    in_ask = answer_text(changed)
+    assert f"  [{first.pmid}] {first.text}\n  [{second.pmid}] {second.text}\n\nNote: Mind this.\n" in in_ask
+    assert f"- [2] “{first.text}”\n\n- [3] “{second.text}”\n\nNote: Mind this.\n" in markdown(changed)
     assert "Understood as: Asked fully?" in shown.getvalue()
 
 
@@ -121,6 +129,18 @@ def test_filter_is_used_shown_and_taken_off(index: Index) -> None:
     assert shown.endswith("Filter: none (retracted papers are left out)\n")
 
 
+def test_filter_keeps_what_the_command_line_said_and_it_does_not_name(index: Index) -> None:
+    assistant = Assistant(index, where=Filter(until=2000))
+    shown = StringIO()
+    console = Console(file=shown, width=100)
+    Chat(assistant, console=console, errors=console).run(
+        iter(["/filter since=1990", "/filter until=2001", "/filter off"])
+    )
+    assert shown.getvalue() == "Filter: since 1990; until 2000\nFilter: until 2001\nFilter: until 2000\n"
+    with pytest.raises(RagError, match="since 2005 is later than until 2000"):
+        read_filter("since=2005", Filter(until=2000))
+
+
 @pytest.mark.parametrize(
     ("text", "word"),
     [
@@ -160,14 +180,15 @@ def test_model_changes_and_the_filter_stays(index: Index, tmp_path: Path) -> Non
 
 def test_save_writes_every_format_and_overwrites_nothing(index: Index, tmp_path: Path) -> None:
     names = [tmp_path / f"talk{suffix}" for suffix in (".md", ".jsonl", ".bib", ".ris")]
-    _, session = talk(index, QUESTION, QUESTION, *(f"/save {n}" for n in names), f"/save {names[0]}")
+    shown, session = talk(index, QUESTION, QUESTION, *(f"/save {n}" for n in names), f"/save {names[0]}")
     assert session.failed == 1
+    assert "the file exists" in " ".join(shown.split())
     text = {n.suffix: n.read_bytes().decode() for n in names}
     assert text[".md"].count(f"**{QUESTION.replace('?', '')}") == 2
     assert [json.loads(line) for line in text[".jsonl"].splitlines()] == [
         json.loads(json.dumps(a.to_dict())) for a in session.answers
     ]
-    assert text[".bib"].count("@article{") == text[".ris"].count("TY  - JOUR\r\n") == 1
+    assert text[".bib"].count("@article{") == text[".ris"].count("TY  - JOUR\r\n") == 2
 
 
 def test_texts_cannot_command_the_terminal(index: Index) -> None:
@@ -175,6 +196,10 @@ def test_texts_cannot_command_the_terminal(index: Index) -> None:
     shown, _ = talk(index, QUESTION, llm=scripted(f"{evil} [{PMID}]"))
     assert re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", shown) == []
     assert "[bold red]x[/]" in shown
+    asked = answer_text(Assistant(index, scripted(f"{evil} [{PMID}]")).ask(QUESTION))
+    assert re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", asked) == []
+    assert "owned" in asked
+    assert "Not checked: whether" not in asked  # nothing was left to answer with
 
 
 class Interrupted(BaseChatModel):
@@ -279,3 +304,11 @@ def test_at_a_terminal_ctrl_c_arrow_up_and_ctrl_d() -> None:
         process.kill()
         process.wait()
         os.close(terminal)
+
+
+def test_a_paper_without_journal_year_or_title_leaves_no_gap(index: Index) -> None:
+    answer = Assistant(index).ask(QUESTION)
+    bare = Evidence("7", "Task Force.", "Task Force.", None, "", (), "ok", 1.0, 1.0)
+    nothing = replace(answer, outcome="abstained", sentences=(), evidence=(bare,), warnings=(), withheld=(), struck=())
+    assert "- [1] Task Force. [PMID 7](" in markdown(nothing)
+    assert "Nearest evidence:\n[7] Task Force.\n\nextractive" in answer_text(nothing)

@@ -69,6 +69,37 @@ def test_conflicts_need_opposite_findings_on_the_question_of_comparable_papers()
     assert find_conflicts(question, [a, paper("2", other, 0.9)], [citing(a, yes)]) == ()
 
 
+@pytest.mark.parametrize(
+    ("question", "effect", "no_effect", "conflict"),
+    [
+        (  # two of the question's words, and for the rest another matter: as found in answers to natural questions
+            "Does vexil increase blood pressure?",
+            "In addition, the blood vexil level also increased only in the vexil group after the second week.",
+            "The addition of bromil to the treatment of those whose pressure is controlled by zorol does not cause an "
+            "increase in blood pressure.",
+            False,
+        ),
+        (
+            "Is group training effective for insomnia?",
+            "Group training delivered through the network is effective in reducing insomnia in those who seek help.",
+            "Vexil showed no significant effect indicative of abuse or motor impairment at up to twenty times the "
+            "usual dose and may be an alternative in insomnia for a group of patients.",
+            False,
+        ),
+        (
+            "Does vexil increase blood pressure?",
+            "Systolic blood pressure increased significantly in adults given vexil.",
+            "Vexil had no effect on the blood pressure of adults with gout.",
+            True,
+        ),
+    ],
+)
+def test_sentences_on_two_matters_are_no_conflict(question, effect, no_effect, conflict):
+    assert (finding(effect), finding(no_effect)) == ("effect", "no effect")
+    a, b = paper("1", effect), paper("2", no_effect)
+    assert bool(find_conflicts(question, [a, b], [citing(a, effect)])) == conflict
+
+
 def test_published_labels_agree(shared):
     """Sentences that doctors labelled as effect or none (Evidence Inference): 95 % of those decided agree."""
     path = shared / "tasks" / "evidence_inference" / "abstract_questions.jsonl"

@@ -114,6 +114,29 @@ def test_as_of_asks_on_until_k_are_found(dated):
     assert len(both) == 5
 
 
+def test_as_of_with_a_grave_status_reads_only_papers_that_have_it_now(dated, monkeypatch):
+    """Every fifth paper was retracted in 2017 to 2021; as of 2018 only those up to then."""
+    asked = []
+    search = type(dated).search
+
+    def counting(self, query, k, **options):
+        found = search(self, query, k, **options)
+        asked.append(len(found))
+        return found
+
+    monkeypatch.setattr(type(dated), "search", counting)
+    where = Filter(statuses=(Status.RETRACTED,))
+    found = PubMedRetriever(index=dated, k=10, as_of="2018", where=where).search("vexil fever", 10)
+    assert {h.pmid for h in found} == {str(1000 + n) for n in range(0, 24, 5)}
+    assert max(asked) <= 12  # as many as were ever retracted, not the whole index
+
+
+def test_a_filter_that_can_admit_nothing_says_so(sample_index):
+    answer = Assistant(sample_index, as_of="2015", where=Filter(since=2018)).ask("Does gestavorin work?")
+    assert answer.warnings == ("Since 2018 is later than until 2015: no paper is both.",)
+    assert PubMedRetriever(index=sample_index, where=Filter(until=2015)).faults() == []
+
+
 def test_an_answer_as_of_then_cites_what_was_retracted_later(dated):
     then = Assistant(dated, k=60, as_of="2016").ask("Did vexil lower fever in trial 5?")
     now = Assistant(dated, k=60).ask("Did vexil lower fever in trial 5?")

@@ -15,7 +15,8 @@ import pytest
 from rag.destination import destination
 from rag.errors import ModelError
 from rag.llm import load_llm, model_name
-from rag.served import LONGEST_WAIT, _asked_wait, is_transient, status_of
+from rag.scripted import Scripted
+from rag.served import LONGEST_WAIT, Served, _asked_wait, is_transient, status_of
 
 pytest.importorskip("langchain_openai", reason="needs clinrag[openai]")
 
@@ -260,6 +261,12 @@ def test_providers_are_guarded_too(server, monkeypatch):
     with pytest.raises(ModelError, match="the provider openai refuses the key"):
         chat.invoke("Hm?")
     assert model_name(chat) == "openai:gpt-4o-mini"
+
+
+def test_a_client_that_cannot_stream_answers_in_one_piece():
+    whole = Scripted(lines=[{"output": "All at once.", "match": ""}])
+    chat = Served(inner=whole, name_of_model="x", where="the provider x", advice="see", retries=0)
+    assert [piece.text for piece in chat.stream("Hm?") if piece.text] == ["All at once."]
 
 
 def test_structured_output_is_guarded(server):

@@ -25,11 +25,13 @@ from rag_servers import (
     sample_index,
     scripted,
 )
+from starlette.testclient import TestClient
 
 from indexes import Filter, Index
-from rag import Assistant
+from rag import Assistant, PubMedRetriever
 from rag.answer import Answer
 from rag.events import Checked, Event, StoppedError, Withdrawn, answer
+from rag.server import create_app
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +114,35 @@ def test_search_gives_what_the_index_gives(client: httpx.Client) -> None:
             assert [(h["pmid"], h["rank"]) for h in hits] == [(h.pmid, h.rank) for h in wanted]
     shown = client.post("/api/search", json={"query": "cardrenidine", "where": {"statuses": ["retracted"]}}).json()
     assert {h["status"] for h in shown["hits"]} == {"retracted"}
+
+
+def test_search_reads_what_the_server_was_told_to_answer_from() -> None:
+    with Index(sample_index()) as index:
+        lexical = index.search("cardrenidine", 7, mode="lexical")
+        assert any(h.document.date > "2015" for h in lexical)
+        client = TestClient(create_app(Assistant(index, mode="lexical", as_of="2015")), base_url="http://127.0.0.1")
+        hits = client.post("/api/search", json={"query": "cardrenidine", "k": 7}).json()["hits"]
+        wanted = PubMedRetriever(index=index, mode="lexical", as_of="2015").search("cardrenidine", 7)
+        assert [h["pmid"] for h in hits] == [h.pmid for h in wanted]
+        assert hits
+        assert all(h["year"] <= 2015 for h in hits)
+
+
+def test_filters_that_nobody_can_mean_are_named(client: httpx.Client) -> None:
+    turned = {"since": 2018, "until": 2010}
+    for route, body, status in (
+        ("/api/ask", {"question": QUESTION}, 422),
+        ("/api/search", {"query": QUESTION}, 422),
+        ("/v1/chat/completions", {"model": "clinrag", "messages": [{"role": "user", "content": QUESTION}]}, 400),
+    ):
+        said = client.post(route, json={**body, "where": turned})
+        assert said.status_code == status
+        assert "since 2018 is later than until 2010" in said.text
+    unknown = {"publication_types": ["Randomised Controlled Trial"]}
+    answer = client.post("/api/ask", json={"question": QUESTION, "where": unknown}).json()
+    (warning,) = answer["warnings"]
+    assert warning.startswith("No paper in this index has the publication type 'Randomised Controlled Trial'; did you")
+    assert "'randomized controlled trial'" in warning
 
 
 def test_info_health_models(client: httpx.Client) -> None:

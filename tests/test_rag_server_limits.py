@@ -62,7 +62,7 @@ def test_foreign_host_names_and_origins_are_refused() -> None:
             assert client.get("/healthz", headers={"host": host}).status_code == 421
         own = client.post("/api/ask", json=BODY, headers={"origin": address})
         assert own.status_code == 200
-        for origin in ("https://evil.example", "null", "http://127.0.0.1:1"):
+        for origin in ("https://evil.example", "null", "http://127.0.0.1:1", "http://[x"):
             assert client.post("/api/ask", json=BODY, headers={"origin": origin}).status_code == 403
         plain = client.post("/api/ask", content=json.dumps(BODY), headers={"content-type": "text/plain"})
         assert plain.status_code == 422  # what a form of another page could send

@@ -17,7 +17,6 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from indexes.filters import Filter
 from rag.answer import DISCLAIMER, Answer
 from rag.assistant import Assistant
 from rag.llm import model_name
@@ -112,9 +111,11 @@ def _add_own(app: FastAPI, service: Service, *, log_questions: bool) -> None:
 
     @app.post("/api/search", response_model=SearchResult, responses=_ASKING)
     async def search(body: SearchRequest) -> Response:
-        """Search the index. A POST, so that no question stands in an address or in a proxy's log."""
-        where = body.where.filter() if body.where else Filter()
-        job = service.call(lambda: index.search(body.query, body.k, where=where, mode=body.mode))
+        """Search what `/api/ask` reads from. A POST, so that no question stands in an address or in a proxy's log."""
+        own = service.assistant.retriever
+        where = body.where.filter() if body.where else own.where
+        retriever = own.model_copy(update={"where": where, "mode": body.mode or own.mode})
+        job = service.call(lambda: retriever.search(body.query, body.k))
         return JSONResponse({"hits": [h.to_dict() for h in await service.result(job)]})
 
     @app.get("/api/info", response_model=Info, responses=_READING)

@@ -34,6 +34,13 @@ HEADERS = {
 }
 
 
+def _same_host(origin: str, host: str) -> bool:
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:  # "http://[x" is no address
+        return False
+
+
 class Guard:
     """An ASGI application around another. Logs method, route, status and time, never a path, query or body."""
 
@@ -80,7 +87,7 @@ class Guard:
                 421, "unknown_host", "this server does not answer to the name in the Host header; --allow-host adds it"
             )
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and not _same_host(origin, host):
             raise Problem(403, "cross_origin", "requests from other web pages are refused")
         path = scope["path"]
         if path in OPEN or path.startswith("/static/") or self.access.knows_key(headers.get("authorization", "")):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from pydantic.config import JsonDict
 
 from indexes.document import Status
-from indexes.filters import SOUND, Filter
+from indexes.filters import SOUND, Filter, find_faults
 from rag.prompt import Turn
 
 
@@ -42,6 +42,12 @@ class Where(Strict):
     statuses: list[Status] = Field(list(SOUND), min_length=1, max_length=20)
     exclude: list[Pmid] = Field([], max_length=1000, description="PMIDs to leave out.")
 
+    @model_validator(mode="after")
+    def _can_be_met(self) -> Where:
+        if faults := find_faults(self.filter()):
+            raise ValueError("; ".join(faults))
+        return self
+
     def filter(self) -> Filter:
         return Filter(
             self.since, self.until, tuple(self.publication_types), tuple(self.statuses), frozenset(self.exclude)
@@ -72,7 +78,7 @@ class AskRequest(Strict):
 class SearchRequest(Strict):
     query: Question
     k: Count = 10
-    mode: Mode = "hybrid"
+    mode: Mode | None = Field(None, description="The server's own, if not given.")
     where: Where | None = None
 
 
