@@ -93,8 +93,8 @@ def test_scores_are_probabilities_and_do_not_depend_on_the_batch() -> None:
 
 
 LONG = (
-    "In this trial of 1,240 adults with severe sepsis and kidney failure, zinc reduced deaths from all causes and stays "
-    "in intensive care compared with placebo over five years of follow-up."
+    "In this trial of 1,240 adults with severe sepsis and kidney failure, zinc reduced deaths from all causes and "
+    "stays in intensive care compared with placebo over five years of follow-up."
 )
 
 
