@@ -183,7 +183,7 @@ def _unanswered(records: Sequence[Record]) -> float:
 
 def _trained(contenders: Mapping[str, Any], tasks: Iterable[str]) -> list[str]:
     """Say which published pairs were trained on the training set of a task that they are compared on."""
-    from finetuned.registry import PAIRS
+    from finetuned import PAIRS
 
     said = []
     for contender, entry in contenders.items():
