@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +181,20 @@ def _unanswered(records: Sequence[Record]) -> float:
     return sum(record.outcome not in ANSWERED for record in records) / len(records)
 
 
+def _trained(contenders: Mapping[str, Any], tasks: Iterable[str]) -> list[str]:
+    """Say which published pairs were trained on the training set of a task that they are compared on."""
+    from finetuned import PAIRS
+
+    said = []
+    for contender, entry in contenders.items():
+        name, _, side = str(entry.get("model", "")).partition("@")[0].removeprefix("pair:").partition("/")
+        if side == "tuned" and name in PAIRS:
+            sets = {known.removesuffix("_train") for known, seen in PAIRS[name].trained_on.items() if seen}
+            met = [task for task in tasks if sets & set(task.split("-"))]
+            said += [f"{contender} was trained on the training set of {', '.join(met)}; others may not be."] * bool(met)
+    return said
+
+
 def limits(content: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
     """Say what these data cannot show."""
     said = []
@@ -197,6 +211,7 @@ def limits(content: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
     for contender in report["contenders"]:
         said += _gaps(contender, report["tasks"])
     entries = content["contenders"]
+    said += _trained(entries, report["tasks"])
     if any(entry.get("kind") == "imported" for entry in entries.values()):
         said.append("Imported outputs: prompts, settings and retrieval are as their authors say, not checked here.")
     if rules := [name for name, entry in entries.items() if entry.get("strategy") == "rules"]:

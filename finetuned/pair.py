@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -13,7 +12,7 @@ Adaptation = Literal["cpt", "full-sft", "sft", "lora", "qlora", "dpo", "preferen
 stated; preference is preference optimisation by another method than DPO, or by several."""
 
 TrainingSet = Literal["pubmed_abstracts", "medqa_train", "medmcqa_train", "pubmedqa_train", "mimic"]
-"""Training data that decides on which tasks a model may still be tested."""
+"""Training data near a task: `models show` prints it, and a report says which of its tasks a pair was trained for."""
 
 Dtype = Literal["float32", "float16", "bfloat16"]
 _BYTES: dict[Dtype, int] = {"float32": 4, "float16": 2, "bfloat16": 2}
@@ -45,12 +44,6 @@ class Model:
         """Return the GPU memory it needs in GB: weights, and a fifth more for activations and a short cache."""
         return None if self.parameters is None else math.ceil(self.parameters * _BYTES[self.dtype] * 1.2)
 
-    def answer(self, output: str) -> str:
-        """Strip the thinking block from an output; one that was cut off while thinking has no answer: "" results."""
-        if self.thinking is None:
-            return output
-        return re.sub(self.thinking, "", output, count=1, flags=re.DOTALL).strip()
-
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -59,7 +52,8 @@ class Pair:
     name: str
     tuned: Model
     derived_from: str | None  # what its weights were trained from
-    counterpart: Model  # what a fair comparison runs against: tuned to follow instructions exactly if this one is
+    # What a fair comparison runs against: tuned to follow instructions exactly if this one's card says that it is.
+    counterpart: Model
     adaptation: tuple[Adaptation, ...]
     trained_on: Mapping[TrainingSet, bool | None] = field(default_factory=dict)  # missing or None: no source
     default: bool = False  # ungated on both sides and small: a newcomer can run it at once

@@ -42,6 +42,9 @@ _NO_EXAMS: dict[TrainingSet, bool | None] = {
     "pubmedqa_train": False,
     "mimic": False,
 }
+_MEDQA = (
+    "DATA_DESCRIPTION.md lists MedQA (10,178), the README's table of training data does not: which is right is unknown"
+)
 _NO_EXAM_FIELDS = "medqa_train medmcqa_train pubmedqa_train mimic"
 _NEEDS_NOTE = (
     "trained on one prompt only: a discharge summary between [Discharge Summary Begin] and [Discharge Summary End], "
@@ -184,9 +187,12 @@ LLAMA_2_PAIRS: tuple[Pair, ...] = (
         derived_from=None,
         counterpart=ALPACA_7B,
         adaptation=("full-sft",),
-        trained_on=_NO_EXAMS,
-        quirks=("LLaMA 7B, which Meta gave out on request only; trained on MMLU medical questions among others",),
-        sources={_MEDALPACA: f"adaptation {_NO_EXAM_FIELDS} quirks"},
+        trained_on=_NO_EXAMS | {"medqa_train": None},
+        quirks=(
+            "LLaMA 7B, which Meta gave out on request only; trained on MMLU medical questions among others",
+            _MEDQA,
+        ),
+        sources={_MEDALPACA: "adaptation medmcqa_train pubmedqa_train mimic quirks"},
     ),
     Pair(
         name="medalpaca-13b",
@@ -200,9 +206,12 @@ LLAMA_2_PAIRS: tuple[Pair, ...] = (
         derived_from=None,
         counterpart=ALPACA_13B,
         adaptation=("full-sft",),
-        trained_on=_NO_EXAMS,
-        quirks=("LLaMA 13B, which Meta gave out on request only; trained on MMLU medical questions among others",),
-        sources={_MEDALPACA: f"adaptation {_NO_EXAM_FIELDS} quirks"},
+        trained_on=_NO_EXAMS | {"medqa_train": None},
+        quirks=(
+            "LLaMA 13B, which Meta gave out on request only; trained on MMLU medical questions among others",
+            _MEDQA,
+        ),
+        sources={_MEDALPACA: "adaptation medmcqa_train pubmedqa_train mimic quirks"},
     ),
     _asclepius("Asclepius-7B", 7, ALPACA_7B, licence=None, sources={}),
     _asclepius("Asclepius-13B", 13, ALPACA_13B, licence=None, sources={}),

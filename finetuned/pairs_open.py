@@ -149,7 +149,8 @@ OPEN_PAIRS: tuple[Pair, ...] = (
         derived_from="google/gemma-2-9b",
         counterpart=GEMMA_2_9B,
         adaptation=("sft",),
-        sources={_MEDITRON3_GEMMA: "derived_from adaptation"},
+        quirks=("the card calls it not instruction-tuned: a base model, though fine-tuned on instructions too",),
+        sources={_MEDITRON3_GEMMA: "derived_from adaptation quirks"},
     ),
     Pair(
         name="mediphi",

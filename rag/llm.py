@@ -33,7 +33,8 @@ def load_llm(spec: str) -> BaseChatModel:
     - `hf:ORG/NAME@REVISION`, `hf:/folder`: transformers on this machine. Options after a question mark:
       `load=4bit|float32|float16|bfloat16`, `max_new_tokens=512`, `temperature=0`, `seed=0`, `thinking=strip`,
       `rows=32` of a batch, `batching=continuous`; for example `hf:Qwen/Qwen3-8B?load=4bit&thinking=strip`.
-    - `pair:NAME/tuned`, `pair:NAME/general`: a published pair's sides; `run:DIR`: one's own fine-tune. Same options.
+    - `pair:NAME/tuned`, `pair:NAME/general`: a published pair's sides; `run:DIR`: one's own fine-tune. Same options;
+      a pair that thinks has `max_new_tokens=2048`.
     - `openai:MODEL@URL`: vLLM, Ollama, llama.cpp, TGI, `transformers serve`; options `timeout=120`, `retries=3`,
       `temperature=0`, `max_tokens=512`.
     - `scripted:FILE` replays written outputs; anything else is LangChain's `init_chat_model`: `ollama:llama3.1`.

@@ -7,6 +7,8 @@ from .hf import LocalChat
 from .hf_loading import Precision, Weights, load_weights
 from .spec import Spec
 
+THINKING_TOKENS = 2048  # thinking and answer: what HuatuoGPT-o1's authors allow; 512 cut it off while it thinks
+
 
 def load_pair(spec: Spec, precision: Precision, **settings: object) -> LocalChat:
     """Load one side of a pair with its template, stop strings, system role, thinking block and precision.
@@ -29,6 +31,8 @@ def load_pair(spec: Spec, precision: Precision, **settings: object) -> LocalChat
     if precision == "auto" and _on_gpu():
         precision = entry.dtype
     loaded = load_weights(Weights(entry.repo, precision=precision, access=access_hint(entry)))
+    if entry.thinking and "max_new_tokens" not in spec.options:
+        settings["max_new_tokens"] = THINKING_TOKENS
     settings = {"stop": entry.stop, "thinking": entry.thinking, **settings}
     return LocalChat.of(
         loaded,

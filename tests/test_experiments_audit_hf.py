@@ -169,6 +169,26 @@ def test_a_long_abstract_is_read_in_windows_and_the_most_decided_counts(tmp_path
     assert np.allclose(checker.scores([(claim, " ".join(sentences))])[0], each[each[:, 2].argmin()], atol=1e-5)
 
 
+def test_evidence_of_many_tokens_is_read_in_parts_so_that_the_claim_is_never_cut_off(tmp_path: Path) -> None:
+    """MiniCheck and HHEM have the claim last: 250 words full of numbers filled all the room, and any claim was one."""
+    model = bert(BertForSequenceClassification, num_labels=2)
+    checker = load_checker(f"hf:{save(tmp_path / 'MiniCheck-tiny', model)}")
+    evidence = " ".join(f"{n}.{n * 7919 % 100003}%" for n in range(240))
+    scored: list[tuple[str, str]] = []
+    own = checker._score  # type: ignore[attr-defined]
+    checker._score = lambda pairs: scored.extend(pairs) or own(pairs)  # type: ignore[attr-defined]
+    claims = [claim for claim, _ in PAIRS]
+    scores = checker.scores([(claim, evidence) for claim in claims])
+    mark = tokenizer().eos_token
+    for row, claim in zip(scores, claims, strict=True):
+        parts = [part for about, part in scored if about == claim]
+        assert all(len(tokenizer()(f"{part}{mark}{claim}")["input_ids"]) <= 298 for part in parts)
+        assert {word for part in parts for word in part.split()} == set(evidence.split())
+        best = max(float(plainly(model, f"{part}{mark}{claim}").softmax(-1)[0, 1]) for part in parts)
+        assert row[0] == pytest.approx(best, abs=1e-5)
+    assert len(set(scores[:, 0].tolist())) == 3
+
+
 def test_unknown_labels_are_an_error_and_never_guessed(tmp_path: Path) -> None:
     model = bert(BertForSequenceClassification, num_labels=3)
     with pytest.raises(ModelCallError, match=r"LABEL_0, LABEL_1, LABEL_2.*id2label"):

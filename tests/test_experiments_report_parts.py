@@ -189,3 +189,15 @@ def test_a_margin_is_drawn_and_tested(tmp_path: Path) -> None:
     # three times no difference among 300: seeing that has a probability of .95^300 if 5 % differ
     (tested,) = {row["equivalence"]["p_holm"] for row in report["tasks"][f"jsonl:{task}"]["comparisons"]}
     assert tested == pytest.approx(3 * 0.95**300)
+
+
+def test_a_pair_trained_for_a_task_is_named_beside_the_result(tmp_path: Path) -> None:
+    run = mirage_run(tmp_path, {"one": "A" * 30, "two": "B" * 30})
+    content = read_run(run)
+    for name, model in (("one", "pair:ultramedical-3.1-8b/tuned@x"), ("two", "pair:ultramedical-3.1-8b/general@x")):
+        content["contenders"][name]["model"] = model
+    save_run(run, content)
+    limits = build_report(run)["limits"]
+    assert [line for line in limits if "was trained" in line] == [
+        "one was trained on the training set of mirage-medqa; others may not be."
+    ]

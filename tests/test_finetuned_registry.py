@@ -18,6 +18,7 @@ from finetuned.cli import models_app
 from finetuned.errors import UnavailableModelError, UnknownPairError
 from finetuned.pair import NO_TEMPLATE, TOKENIZER_TEMPLATE, TRAINING_SETS, UNSOURCED, Adaptation, source_of
 from finetuned.registry import access_hint, side_of
+from rag.hf_output import Reading
 
 REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 MODELS = [
@@ -148,7 +149,17 @@ def test_chat_templates_render_every_turn_in_order(label: str, model: Model) -> 
     ],
 )
 def test_thinking_blocks_are_stripped_and_nothing_else(name: str, output: str, answer: str) -> None:
-    assert PAIRS[name].tuned.answer(output) == answer
+    assert Reading(thinking=PAIRS[name].tuned.thinking).split(output)[1] == answer
+
+
+def test_a_pair_tuned_on_instructions_but_compared_with_a_base_model_says_why() -> None:
+    odd = [
+        p
+        for p in PAIRS.values()
+        if p.counterpart.chat_template == NO_TEMPLATE and set(p.adaptation) - {"cpt", "merge"} and p.tuned.repo
+    ]
+    assert {p.name for p in odd} >= {"meditron3-8b", "meditron3-70b", "meditron3-gemma2-9b", "meditron3-qwen2.5-7b"}
+    assert [p.name for p in odd if not any("base model" in quirk for quirk in p.quirks)] == []
 
 
 def test_antglm_med_is_a_recipe_only() -> None:

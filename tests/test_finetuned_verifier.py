@@ -92,6 +92,12 @@ def test_scores_are_probabilities_and_do_not_depend_on_the_batch() -> None:
     assert load_verifier().scores([]).shape == (0, 3)
 
 
+LONG = (
+    "In this trial of 1,240 adults with severe sepsis and kidney failure, zinc reduced deaths from all causes and "
+    "stays in intensive care compared with placebo over five years of follow-up."
+)
+
+
 @pytest.mark.parametrize(
     ("claim", "sentence", "expected"),
     [
@@ -103,6 +109,10 @@ def test_scores_are_probabilities_and_do_not_depend_on_the_batch() -> None:
         ("Zinc reduced deaths in sepsis.", "Zinc was not found to have reduced deaths in sepsis.", -1),
         ("Deaths were rarer with zinc than with iron.", "Deaths were rarer with iron than with zinc.", 0),
         ("Zinc reduced deaths in sepsis.", "Fewer patients with sepsis died after zinc.", 0),
+        # another drug, or other people, even where all else is the same
+        (LONG.replace("zinc", "iron"), LONG, 0),
+        (LONG.replace("adults", "children"), LONG, 0),
+        (LONG, LONG, 1),
         ("Zinc reduced deaths in severe sepsis.", "Zinc and deaths in severe sepsis were recorded.", 0),
     ],
 )

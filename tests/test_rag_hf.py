@@ -291,6 +291,7 @@ def test_pair_brings_its_format(folder, monkeypatch):
     chat = load_llm("pair:tiny/tuned?max_new_tokens=5")
     assert chat.template.render(ASKED).text == "Q: Answer briefly.\n\nDoes it help? A:"
     assert (chat.stop, chat.thinking, chat.max_new_tokens) == (("zzz",), r"\A## T.*?## A", 5)
+    assert load_llm("pair:tiny/tuned").max_new_tokens == 2048  # room to think and to answer
     assert model_name(chat) == f"pair:tiny/tuned@{hash_folder(folder)}"
     with pytest.raises(ModelError, match="never published"):
         load_llm("pair:tiny/general")

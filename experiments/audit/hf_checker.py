@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 ROWS = 32
 LONG = 250  # words of evidence beyond which it is read in windows, the most decided of which counts
+SMALL = 16  # words of evidence that are not divided further
 WORDS = {
     "supported": ("entail", "support", "consistent", "true"),
     "contradicted": ("contra", "refut", "false"),
@@ -40,13 +41,14 @@ COLUMNS = ("supported", "contradicted", "unverifiable")
 HHEM_PROMPT = "<pad> Determine if the hypothesis is true given the premise?\n\nPremise: {text1}\n\nHypothesis: {text2}"
 SUMMARY = "Summarize the following text:\n{text}\noutput:"  # LettuceDetect's prompt without a question
 Score = Callable[[Sequence[tuple[str, str]]], "torch.Tensor"]
+Fits = Callable[[str, str], bool]  # whether the model can read a claim and this evidence whole
 
 
 class HfChecker:
     """A loaded checkpoint; `name` holds the commit it came from, where there is one."""
 
-    def __init__(self, name: str, score: Score) -> None:
-        self.name, self._score = name, score
+    def __init__(self, name: str, score: Score, fits: Fits) -> None:
+        self.name, self._score, self._fits = name, score, fits
         self.general = True  # trained on contradictions of every kind
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
@@ -54,7 +56,9 @@ class HfChecker:
         import torch
 
         rows = np.tile(np.array([0, 0, 1], dtype=np.float32), (len(pairs), 1))
-        pieces = [(n, (c, piece)) for n, (c, evidence) in enumerate(pairs) for piece in _pieces(evidence)]
+        pieces = [
+            (n, (c, piece)) for n, (c, evidence) in enumerate(pairs) for piece in _pieces(c, evidence, self._fits)
+        ]
         pieces.sort(key=lambda one: len(one[1][0]) + len(one[1][1]))  # alike in length: less padding
         with torch.inference_mode():
             for start in range(0, len(pieces), ROWS):
@@ -66,11 +70,22 @@ class HfChecker:
         return rows
 
 
-def _pieces(evidence: str) -> list[str]:
-    if len(evidence.split()) <= LONG:
-        return [evidence] if evidence.strip() else []
-    sentences = [span.text for span in split_sentences(evidence)]
-    return [" ".join(sentences[n : n + 5]) for n in range(0, max(1, len(sentences) - 1), 4)]
+def _pieces(claim: str, evidence: str, fits: Fits) -> list[str]:
+    pieces = [evidence] if evidence.strip() else []
+    if len(evidence.split()) > LONG:
+        sentences = [span.text for span in split_sentences(evidence)]
+        pieces = [" ".join(sentences[n : n + 5]) for n in range(0, max(1, len(sentences) - 1), 4)]
+    return [part for piece in pieces for part in _parts(claim, piece, fits)]
+
+
+def _parts(claim: str, piece: str, fits: Fits) -> list[str]:
+    """Halve evidence until it fits beside the claim, which often stands last and would be cut off without a word."""
+    words = piece.split()
+    if len(words) < SMALL or fits(claim, piece):
+        return [piece]
+    half, lap = len(words) // 2, len(words) // 8  # a finding across the middle stays whole in one of them
+    halves = (words[: half + lap], words[half - lap :])
+    return [part for half_words in halves for part in _parts(claim, " ".join(half_words), fits)]
 
 
 def columns(labels: Mapping[int, str], name: str) -> list[int]:
@@ -127,24 +142,26 @@ def _load(source: str, revision: str | None, name: str) -> HfChecker:
     kind, at = " ".join(config.get("architectures") or ()), {"revision": revision}
     if "hhem" in f"{config.get('model_type', '')} {kind}".lower():
         model, tokenizer, prompt = _hhem2(source, revision, config)
-        return HfChecker(_named(name, model), _first_token(model, tokenizer, prompt))
+        return HfChecker(_named(name, model), _first_token(model, tokenizer, prompt), _room(model, tokenizer, prompt))
     tokenizer = AutoTokenizer.from_pretrained(source, **at)
     mini = "minicheck" in source.lower()
     if "TokenClassification" in kind:
         model = AutoModelForTokenClassification.from_pretrained(source, **at).eval()
-        return HfChecker(_named(name, model), _tokens(model, tokenizer, name))
+        return HfChecker(_named(name, model), _tokens(model, tokenizer, name), _room(model, tokenizer, SUMMARY))
     if mini and "ConditionalGeneration" in kind:
         model = AutoModelForSeq2SeqLM.from_pretrained(source, **at).eval()
-        return HfChecker(_named(name, model), _zero_or_one(model, tokenizer))
+        fits = _room(model, tokenizer, "predict: ")
+        return HfChecker(_named(name, model), _zero_or_one(model, tokenizer), fits)
     if "SequenceClassification" not in kind:  # transformers would put an untrained head on it, and say nothing
         raise ModelCallError(f"{name} is no classifier (architecture {kind or 'not stated'}): it cannot check claims")
     model = AutoModelForSequenceClassification.from_pretrained(source, **at).eval()
+    fits = _room(model, tokenizer)
     labels: dict[int, str] = dict(model.config.id2label)
     if len(labels) == 1:
-        return HfChecker(_named(name, model), _one_logit(model, tokenizer))
+        return HfChecker(_named(name, model), _one_logit(model, tokenizer), fits)
     if set(labels.values()) == {"LABEL_0", "LABEL_1"} and mini:
-        return HfChecker(_named(name, model), _joined(model, tokenizer))
-    return HfChecker(_named(name, model), _pairs(model, tokenizer, columns(labels, name)))
+        return HfChecker(_named(name, model), _joined(model, tokenizer), fits)
+    return HfChecker(_named(name, model), _pairs(model, tokenizer, columns(labels, name)), fits)
 
 
 def _named(name: str, model: Any) -> str:
@@ -159,6 +176,15 @@ def _named(name: str, model: Any) -> str:
 def _limit(tokenizer: Any, model: Any) -> int:
     positions = getattr(model.config, "max_position_embeddings", None) or 512
     return int(min(tokenizer.model_max_length, positions - 2, 4096))
+
+
+def _room(model: Any, tokenizer: Any, prompt: str = "") -> Fits:
+    limit = _limit(tokenizer, model) - len(tokenizer(prompt)["input_ids"]) - 4  # marks between and around the parts
+
+    def fits(claim: str, evidence: str) -> bool:
+        return sum(len(ids) for ids in tokenizer([claim, evidence], verbose=False)["input_ids"]) <= limit
+
+    return fits
 
 
 def _encode(tokenizer: Any, model: Any, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Any:
