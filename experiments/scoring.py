@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -73,15 +73,6 @@ def score_record(task: Task, sample: Sample, record: Record, *, reading: str = S
         return replace(record, answer=None, outcome=Outcome.ERROR, scores={}, reading=reading)
     scored = score_output(task, sample, record.output, reading=reading)
     return replace(record, answer=scored.answer, outcome=scored.outcome, scores=scored.scores, reading=reading)
-
-
-def score_again(
-    task: Task, samples: Mapping[str, Sample], records: Iterable[Record], *, reading: str = STRICT
-) -> Iterator[Record]:
-    """Yield a task's records scored under another reading, passing over other tasks'. `samples` are by id."""
-    for record in records:
-        if record.task == task.name:
-            yield score_record(task, samples[record.sample], record, reading=reading)
 
 
 def check_reading(task: Task, reading: str) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,14 @@ from .document import Document
 from .encoders import Encoder
 from .errors import CorruptIndexError, IndexesError
 from .factories import gpus
-from .filters import Filter
+from .fields import valid
+from .filters import Filter, Mode
 from .fusion import CANDIDATES, Scores, convex, reciprocal_rank
 from .lexical import LexicalIndex
 from .manifest import Manifest, read_manifest
 from .store import Store
 from .vectors import DenseIndex, Effort, Slice
 
-Mode = Literal["hybrid", "dense", "lexical", "rrf"]
 MODES: tuple[str, ...] = get_args(Mode)
 Ranking = tuple[Scores, NDArray[np.int64]]
 """Scores and PMIDs of the same documents, best first."""
@@ -124,7 +124,7 @@ class Index:
         Lexical search returns documents that share a term with the query; the other modes rank all.
 
         Raises:
-            ValueError: the query is blank, k below 1, or the mode unknown.
+            IndexesError: the query is blank, k below 1, or the mode unknown.
         """
         scores, pmids = self.rank(query, k, where=where, mode=mode)
         documents = [self._store.get(pmid) for pmid in pmids.tolist()]
@@ -138,13 +138,17 @@ class Index:
         return np.array(self._lexical.coverage(query, (d.text if d else "" for d in documents)))
 
     def rank(self, query: str, k: int, *, where: Filter = Filter(), mode: Mode = "hybrid") -> Ranking:
-        """Search without fetching documents; ties are broken by rising PMID."""
+        """Search without fetching documents; ties are broken by rising PMID.
+
+        Only at the cut of a lexical search, more than 32 equal documents may leave out some of lower PMID.
+        """
         if not query.strip():
             raise IndexesError("the query is empty: give a question or some words")
         if k < 1:
             raise IndexesError(f"k is {k}: ask for at least 1 document")
         if mode not in MODES:
             raise IndexesError(f"unknown mode {mode!r}: use one of {', '.join(MODES)}")
+        k = min(k, len(self))
         if mode == "lexical":
             scores, pmids = self._lexical.search(query, k + 32, where=where)  # ties at the cut are settled by PMID
             return scores[:k], pmids[:k]
@@ -158,7 +162,7 @@ class Index:
         """Embed a query, [1, dimension]; the last one is kept, because one question is often searched twice."""
         last = self._last_query
         if last is None or last[0] != query:
-            last = self._last_query = (query, self.encoder.encode([query], "query"))
+            last = self._last_query = (query, self.encoder.encode([valid(query)], "query"))
         return last[1]
 
     def _fused(
@@ -231,12 +235,12 @@ def _open_generation(directory: Path, gpu: bool) -> tuple[Manifest, Store, Colum
                 LexicalIndex(folder / "lexical"),
                 dense,
             )
-        except (OSError, RuntimeError, ValueError, sqlite3.Error) as error:
+        except (OSError, RuntimeError, ValueError, EOFError, TypeError, AttributeError, sqlite3.Error) as error:
             # An update may have pruned this generation between reading the manifest and opening the files.
             if attempt < 2 and read_manifest(directory).generation != manifest.generation:
                 continue
+            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise CorruptIndexError(
-                f"{folder} cannot be opened ({str(error).splitlines()[0]}); see what is damaged: "
-                f"clinrag index verify {directory}"
+                f"{folder} cannot be opened ({reason}); see what is damaged: clinrag index verify {directory}"
             ) from error
     raise AssertionError("unreachable")

@@ -9,7 +9,7 @@ import pytest
 from experiments.errors import MetricError, ReadingError
 from experiments.metrics import METRICS, summarise
 from experiments.records import Outcome, Record, Sample
-from experiments.scoring import readings_of, score_again, score_output, score_record
+from experiments.scoring import readings_of, score_output, score_record
 from experiments.tasks import TASKS, get_task
 
 MCQ = Sample("q", "?", "A", {"A": "aspirin", "B": "ibuprofen"})
@@ -142,8 +142,7 @@ def test_scoring_again_keeps_the_output_and_what_was_measured() -> None:
     task = get_task("mirage-medmcqa")
     strict = record("mirage-medmcqa", MCQ, '{"answer_choice": "N/A"}', seconds=1.5, tokens_in=3)
     assert (strict.outcome, strict.answer, strict.scores, strict.reading) == ("abstained", None, {}, "strict")
-    other = Record("mednli", "x", "m", "f", "k", "", "A", Outcome.WRONG)
-    (published,) = score_again(task, {"q": MCQ}, [strict, other], reading="published")
+    published = score_record(task, MCQ, strict, reading="published")
     assert (published.outcome, published.answer, published.scores) == ("correct", "A", {"accuracy": 1.0})
     assert (published.output, published.seconds, published.tokens_in, published.key) == (
         strict.output,
@@ -151,8 +150,7 @@ def test_scoring_again_keeps_the_output_and_what_was_measured() -> None:
         3,
         strict.key,
     )
-    (again,) = score_again(task, {"q": MCQ}, [published], reading="strict")
-    assert again == strict
+    assert score_record(task, MCQ, published, reading="strict") == strict
 
 
 def test_an_error_stays_an_error_but_for_published_texts() -> None:
@@ -257,6 +255,7 @@ def test_model_metrics_take_the_best_reference(monkeypatch: pytest.MonkeyPatch) 
     samples = {"1": Sample("1", "?", ["x", "same"]), "2": Sample("2", "?", ["x"])}
     records = [record("meqsum", samples["1"], "same"), record("meqsum", samples["2"], None)]
     assert summarise(get_task("meqsum"), samples, records, metrics=["bertscore"])["bertscore"] == 0.5
+    assert summarise(get_task("meqsum"), samples, records[1:], metrics=["bertscore"])["bertscore"] == 0
 
 
 @pytest.mark.parametrize("name", TASKS)

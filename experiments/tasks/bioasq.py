@@ -92,7 +92,6 @@ YESNO = replace(
     title="BioASQ yes/no",
     kind=Kind.CHOICE,
     read=functools.partial(read, type_="yesno"),
-    chance=0.5,
     metrics=("macro_f1",),
 )
 LIST = replace(
@@ -110,5 +109,4 @@ SUMMARY = replace(
     kind=Kind.TEXT,
     read=functools.partial(read, type_="summary"),
     metrics=("rouge_1", "rouge_2", "rouge_l"),
-    model_metrics=("bertscore",),
 )
