@@ -70,8 +70,7 @@ def import_predictions(
         found = get_task(task_name)
         samples = load(found, benchmark)
         read.append((found, samples, _records(found, samples, group, path, name, contender)))
-    with alone(out, "importing into"):
-        return _write(out, name, {"fingerprint": contender, "kind": "imported", "format": format}, read)
+    return _write(out, name, {"fingerprint": contender, "kind": "imported", "format": format}, read)
 
 
 _EXAMPLES = "pubmedqa or mirage-medqa"
@@ -140,12 +139,13 @@ def _write(
     out: Path, name: str, entry: dict[str, Any], read: list[tuple[Task, list[Sample], list[Record]]]
 ) -> Imported:
     """Write what was read; only now, so that an import that fails leaves nothing behind."""
-    run = open_run(out)
-    add_contender(out, run, name, entry)
-    for task, samples, _ in read:
-        add_task(out, run, task, samples)
-    known = _append(out, name, [record for _, _, records in read for record in records])
-    save_run(out, run)
+    with alone(out, "importing into"):
+        run = open_run(out)
+        add_contender(out, run, name, entry)
+        for task, samples, _ in read:
+            add_task(out, run, task, samples)
+        known = _append(out, name, [record for _, _, records in read for record in records])
+        save_run(out, run)
     written = {task.name: sum(r.key not in known for r in records) for task, _, records in read}
     missing = {task.name: len(samples) - len(records) for task, samples, records in read}
     return Imported(out, name, written, missing, len(known))

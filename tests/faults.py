@@ -51,12 +51,13 @@ class Story:
 
 
 class Ended(NamedTuple):
-    """How a command ended, what it said, and after how many seconds."""
+    """How a command ended, what it said, after how many seconds, and whether it was still running when killed."""
 
     returncode: int
     stdout: str
     stderr: str
     seconds: float
+    killed: bool = False
 
 
 def start_server(*, everything: bool) -> None:
@@ -86,12 +87,13 @@ def clinrag(folder: Path, *arguments: str, kill: tuple[float, signal.Signals] | 
         process.start()
         started = time.monotonic()
         process.join(kill[0] if kill else 600)
-        if kill and process.is_alive():
+        running = process.is_alive()
+        if kill and running:
             os.kill(process.pid or 0, kill[1])
             process.join(60)
         assert process.exitcode is not None, f"{arguments} did not end"
         said = [(p.read_text() if (p := Path(log) / name).exists() else "") for name in ("stdout", "stderr")]
-        return Ended(process.exitcode, *said, time.monotonic() - started)
+        return Ended(process.exitcode, *said, time.monotonic() - started, bool(kill) and running)
 
 
 class RefusedError(AssertionError):

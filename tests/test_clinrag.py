@@ -105,7 +105,7 @@ def test_update_and_filters(tmp_path: Path) -> None:
         (["index", "search", "{index}", "x", "--encoder", "medcpt"], 1, "clinrag index build"),
         (["index", "search", "{index}", " "], 1, "the query is empty"),
         (["index", "search", "{index}", "x", "--k", "0"], 2, "--k"),
-        (["index", "search", "{index}", "x", "--exclude", "abc"], 2, "digits only"),
+        (["index", "search", "{index}", "x", "--exclude", "abc"], 2, "1 to 9 digits"),
         (["index", "search", "{index}", "x", "--since", "2020", "--until", "2010"], 2, "later than"),
         (["index", "evaluate", "{index}", "--queries", "{tmp}/good.jsonl"], 1, "gold_pmids"),
         (["ask", "{index}", ""], 1, "the question is empty"),

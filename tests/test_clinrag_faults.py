@@ -100,7 +100,7 @@ def kill_somewhere(story: Story, undisturbed: Undisturbed, folder: Path, share: 
     _, expected, seconds = undisturbed.finished(story)
     for _ in range(20):
         shutil.copytree(inputs, folder, symlinks=True)
-        if clinrag(folder, *story.command, kill=(share * seconds, how)).returncode == -how:
+        if clinrag(folder, *story.command, kill=(share * seconds, how)).killed:  # Ray ends by SIGTERM with a code
             break
         shutil.rmtree(folder)
         share *= 0.9

@@ -167,7 +167,7 @@ def test_save_writes_every_format_and_overwrites_nothing(index: Index, tmp_path:
     assert [json.loads(line) for line in text[".jsonl"].splitlines()] == [
         json.loads(json.dumps(a.to_dict())) for a in session.answers
     ]
-    assert text[".bib"].count("@article{") == text[".ris"].count("TY  - JOUR\r\n") == 1
+    assert text[".bib"].count("@article{") == text[".ris"].count("TY  - JOUR\r\n") == 2
 
 
 def test_texts_cannot_command_the_terminal(index: Index) -> None:
