@@ -111,6 +111,12 @@ def import_(
 def report(
     run: Run,
     reading: ReadingOption = Reading.STRICT,
+    metric: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Also bertscore or umls_f1, of texts; can be repeated.")
+    ] = None,
+    codes: Annotated[
+        Path | None, typer.Option(metavar="TABLE", help="ICD-10-CM codes that exist, for tasks of codes.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and write nothing.")] = False,
 ) -> None:
     """Say what a run shows: a page to open, Markdown and JSON in the run's folder, the Markdown printed."""
@@ -118,7 +124,7 @@ def report(
     from .report import build_report
     from .report_text import markdown
 
-    built = build_report(run, reading=reading.value)
+    built = build_report(run, reading=reading.value, metrics=metric or (), codes=codes)
     if as_json:
         print(json.dumps(built, ensure_ascii=False, allow_nan=False))
         return
@@ -313,8 +319,6 @@ def audit(
     print(f"{done.done.new:,} judgements made, {done.done.kept:,} were there already", file=sys.stderr)
     if done.judge and done.judge.failed:
         print(f"the judge failed on {done.judge.failed:,} answers: {done.judge.reason}", file=sys.stderr)
-    if done.judge and done.judge.unreadable:
-        print(f"the judge's reply on {done.judge.unreadable:,} answers was not in the form asked for", file=sys.stderr)
     built = audit_report(run)
     assert built is not None  # audit_run has just written it
     print(json.dumps(built, ensure_ascii=False, allow_nan=False) if as_json else "\n".join(audit_markdown(built)))

@@ -6,7 +6,7 @@
     limit: 200                  # samples per task, a fixed draw; left out: all
     batch: 16                   # samples asked together
     margin: 0.02                # a difference that would not matter: tests "as good as"
-    tasks: [pubmedqa, {name: medqa, path: other/file.json, limit: 50}]
+    tasks: [pubmedqa, {name: mirage-medqa, path: other/file.json, limit: 50}]
     contenders:
       - name: llama-rag         # left out: made from model, retrieval and strategy
         model: openai:llama@http://localhost:8000/v1
@@ -15,12 +15,12 @@
         calls: 1
         temperature: 0
         max_tokens: 1024
-        cutoff: 2023-12
+        cutoff: 2023-12         # the last month of the model's knowledge
     pairs:                      # a registry pair becomes the 2×2 of {general, tuned} × {closed book, RAG}
       - pair: huatuogpt-o1-7b
         retrieval: {k: 10}
     compare: [[llama-rag, llama]]        # the family that Holm corrects over; left out: all against all
-    leakage: true               # look for the samples in the index; training: files of training data
+    leakage: true               # look for the samples in the index, and in the files of training data
     training: []
 
 Paths count from the folder the command is given in. An unknown field is an error that names it and the nearest.
@@ -28,8 +28,10 @@ Paths count from the folder the command is given in. An unknown field is an erro
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -78,7 +80,7 @@ ASKING = ("retrieval", "strategy", "calls", "temperature", "max_tokens", "cutoff
 
 
 def read_config(path: Path, *, index: Path | None = None, data: Path | None = None, limit: int | None = None) -> Config:
-    """Read and check a configuration; `index`, `data` and `limit` go before the file's own.
+    """Read and check a configuration; `index`, `data` and `limit` go before the file's own (`limit` also a task's).
 
     Raises:
         ConfigError: what is wrong, with the field and the nearest valid word.
@@ -94,8 +96,9 @@ def read_config(path: Path, *, index: Path | None = None, data: Path | None = No
         raise ConfigError(f"{path} is not YAML in UTF-8: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} holds {type(raw).__name__}: a mapping with tasks and contenders is expected")
-    overrides = {"index": index, "data": data, "limit": limit}
-    return parse_config(raw | {k: v for k, v in overrides.items() if v is not None}, where=str(path))
+    overrides = {"index": index, "data": data}
+    config = parse_config(raw | {k: v for k, v in overrides.items() if v is not None}, where=str(path))
+    return config if limit is None else replace(config, tasks=tuple(replace(t, limit=limit) for t in config.tasks))
 
 
 def parse_config(raw: Mapping[str, Any], *, where: str = "the configuration") -> Config:
@@ -122,9 +125,9 @@ def parse_config(raw: Mapping[str, Any], *, where: str = "the configuration") ->
         _path(raw.get("index")),
         _number(raw, "seed", int, where, least=0) or 0,
         _number(raw, "batch", int, where, least=1) or 16,
-        _number(raw, "margin", float, where, least=0),
+        _margin(raw, where),
         bool(raw.get("leakage", True)),
-        tuple(Path(p) for p in _list(raw, "training", where, needed=False)),
+        tuple(_training(p, where) for p in _list(raw, "training", where, needed=False)),
     )
     _check_together(config, where)
     return config
@@ -146,6 +149,8 @@ def contender(raw: Any, where: str = "the configuration") -> Contender:
     if strategy == "rules" and "rules" not in name:
         name += " (rules)"  # a verdict made by rules must not pass for a model's
     cutoff = mapping.get("cutoff")
+    if cutoff is not None and not re.fullmatch(r"\d{4}-(?:0[1-9]|1[0-2])", str(cutoff)):
+        raise ConfigError(f"{where}, contender {name!r}: cutoff is {cutoff!r}; write year and month, such as 2023-12")
     return check_contender(
         Contender(
             name,
@@ -273,10 +278,25 @@ def _number(raw: Mapping[str, Any], name: str, kind: type[T], where: str, *, lea
     if value is None:
         return None
     fits = isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
+    fits = fits and math.isfinite(value)
     if not fits or (least is not None and value < least):
         rule = "a whole number" if kind is int else "a number"
         raise ConfigError(f"{where}: {name} is {value!r}; it must be {rule}{'' if least is None else f' from {least}'}")
     return kind(value)  # type: ignore[call-arg]
+
+
+def _margin(raw: Mapping[str, Any], where: str) -> float | None:
+    margin = _number(raw, "margin", float, where, least=0)
+    if margin == 0:
+        raise ConfigError(f"{where}: margin is 0; it must be above 0, such as 0.02, or be left out")
+    return margin
+
+
+def _training(raw: Any, where: str) -> Path:
+    path = Path(str(raw)).expanduser()
+    if not path.is_file():
+        raise ConfigError(f"{where}, training: no file {path}; paths count from the folder the command is given in")
+    return path
 
 
 def _path(raw: Any) -> Path | None:

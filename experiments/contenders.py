@@ -73,32 +73,27 @@ class Contender:
     cutoff: str | None = None
 
     def needs_index(self, tasks: list[Task]) -> bool:
-        """Tell whether its passages come out of an index."""
+        """Tell whether its passages come out of an index, as far as tasks say; a single sample may lack a context."""
         source = self.retrieval.source
         return source == "rag" or (source == "oracle" and any(task.context == "none" for task in tasks))
 
     def entry(self, index: Manifest | None) -> dict[str, Any]:
         """Return what run.json says about it; `fingerprint` is the sha256 of all that can change its answers."""
         from .strategies import prompt_text
+        from .weights import weights_identity
 
         content = asdict(self)
         content["retrieval"]["publication_types"] = list(self.retrieval.publication_types)
         identity = index_identity(index) if index is not None and self.retrieval.source != "none" else None
         settings = (self.model, self.calls, self.temperature, self.max_tokens)
-        mark = fingerprint(settings, prompt_text(self.strategy), self._reads(), identity, *self._shipped())
+        mark = fingerprint(settings, prompt_text(self.strategy), self._reads(), identity, *weights_identity(self.model))
         return {"fingerprint": mark, "kind": "run", "index": identity, **content}
-
-    def _shipped(self) -> list[dict[str, str]]:
-        """Return the hashes of the package's own models where they decide: with other weights, all is asked again."""
-        if self.model not in ("extractive", "reader"):
-            return []
-        from finetuned.adapters import shipped_sha256
-
-        return [shipped_sha256(name) for name in ("verifier", "reader")]
 
     def _reads(self) -> Any:
         """Return what of the retrieval matters: settings of a search that is not made do not."""
-        return asdict(self.retrieval) if self.retrieval.source == "rag" else self.retrieval.source
+        if self.retrieval.source == "rag":
+            return asdict(self.retrieval)
+        return "oracle, once" if self.retrieval.source == "oracle" else "none"  # once: a context given is not repeated
 
 
 def index_identity(manifest: Manifest) -> dict[str, Any]:
@@ -123,7 +118,7 @@ def check_fits(contender: Contender, task: Task) -> None:
             f"contender {contender.name!r}: strategy {contender.strategy} is for tasks of kind {kinds}, "
             f"and {task.name} is {task.kind}; use direct, or leave the task out"
         )
-    if contender.model == "baseline:majority" and task.kind != Kind.CHOICE:
+    if contender.model in BASELINES and task.kind != Kind.CHOICE:
         raise ConfigError(f"contender {contender.name!r}: a baseline needs options, and {task.name} has none")
 
 

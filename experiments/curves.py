@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .estimates import Interval, finite, is_binary, wilson
+from .estimates import finite
+from .metrics.bins import Bin, sorted_answers
 from .svg import COLOURS, box, dot, figure, finish, hint, line, path, scale, text, ticks, wrap
 
 WIDTH = 500.0  # of the risk-coverage figure
@@ -25,37 +25,6 @@ STYLES = (
 )
 Scale = Callable[[float], float]
 FIRST = 10  # answers before a risk is drawn: one answer is either all right or all wrong
-
-
-@dataclass(frozen=True, slots=True)
-class Bin:
-    """Answers of about the same confidence: how many, their mean, the share correct (Wilson's interval)."""
-
-    n: int
-    low: float
-    high: float
-    confidence: float
-    accuracy: float
-    ci95: Interval
-
-
-def equal_mass_bins(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 10) -> list[Bin]:
-    """Sort answers by confidence (0 to 1) into bins of equal size, up to answers of equal confidence.
-
-    Equal confidences stay in one bin, since which of them went where would be chance; so there can be fewer
-    bins.
-    """
-    p, hits = _answers(confidence, correct)
-    ends = np.linspace(0, p.size, min(bins, p.size) + 1).round().astype(int)[1:]
-    # move each end behind the last answer of the same confidence
-    ends = np.unique(np.searchsorted(p, p[ends - 1], side="right"))
-    starts = np.concatenate(([0], ends[:-1]))
-    found = []
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        n, right = end - start, float(hits[start:end].sum())
-        mean = float(p[start:end].mean())
-        found.append(Bin(n, float(p[start]), float(p[end - 1]), mean, right / n, wilson(right, n)))
-    return found
 
 
 def reliability_curve(bins: Sequence[Bin], *, title: str) -> str:
@@ -100,7 +69,7 @@ def risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> list[tuple[float
 
     Risk is the share wrong among the answers let through. Answers of equal confidence enter together.
     """
-    p, hits = _answers(confidence, correct)
+    p, hits = sorted_answers(confidence, correct)
     p, hits = p[::-1], hits[::-1]
     last = np.flatnonzero(np.append(p[1:] != p[:-1], True))
     taken = last + 1
@@ -153,19 +122,6 @@ def _thinned(curve: list[tuple[float, float]], most: int = 400) -> list[tuple[fl
     if len(curve) <= most:
         return curve
     return [curve[place] for place in np.linspace(0, len(curve) - 1, most).astype(int)]
-
-
-def _answers(confidence: ArrayLike, correct: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return both sorted by confidence; raise ValueError if they are not confidences of right and wrong."""
-    p, hits = finite(confidence), finite(correct)
-    if p.size != hits.size:
-        raise ValueError(f"{p.size} confidences for {hits.size} answers: one for each is needed")
-    if p.min() < 0 or p.max() > 1:
-        raise ValueError(f"confidences from {p.min()} to {p.max()}: they must lie between 0 and 1")
-    if not is_binary(hits):
-        raise ValueError("answers must be right (1) or wrong (0) to set them against confidence")
-    order = np.argsort(p, kind="stable")
-    return p[order], hits[order]
 
 
 def _risk_at(curve: Sequence[tuple[float, float]], coverage: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from .records import Outcome, Record, RecordWriter, Sample, fingerprint, latest,
 from .runs import add_contender, add_task, alone, open_run, records_path, save_run
 from .scoring import score_record
 from .tasks import get_task, load
+from .tasks.files import pmids
 from .tasks.task import Task
 
 
@@ -93,13 +95,25 @@ def _records(
             )
         if sample.id in records:
             raise DataFormatError(path, prediction.place, f"a second prediction for {sample.id!r} of {task.name}")
+        _check_fields(path, prediction)
         records[sample.id] = _record(task, sample, prediction, name, contender)
     return list(records.values())
 
 
+def _check_fields(path: Path, prediction: Prediction) -> None:
+    """Raise `DataFormatError` for a measurement that no report could add up."""
+    pmids(path, prediction.place, prediction.fields, "passages")
+    for name, kind in (("seed", int), ("calls", int), ("tokens_in", int), ("tokens_out", int), ("seconds", float)):
+        value = prediction.fields.get(name)
+        fits = isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
+        if value is not None and not (fits and 0 <= value < math.inf):
+            rule = "a whole number" if kind is int else "a number"
+            raise DataFormatError(path, prediction.place, f"field {name!r} is {value!r}; {rule} from 0 is expected")
+
+
 def _record(task: Task, sample: Sample, prediction: Prediction, name: str, contender: str) -> Record:
     fields = dict(prediction.fields)
-    seed = int(fields.pop("seed", 0))
+    seed = fields.pop("seed", 0)
     letters = tuple(sample.options or ())
     probabilities = None
     if prediction.probabilities is not None and len(letters) == len(prediction.probabilities):
@@ -126,12 +140,13 @@ def _write(
     out: Path, name: str, entry: dict[str, Any], read: list[tuple[Task, list[Sample], list[Record]]]
 ) -> Imported:
     """Write what was read; only now, so that an import that fails leaves nothing behind."""
-    run = open_run(out)
-    add_contender(out, run, name, entry)
-    for task, samples, _ in read:
-        add_task(out, run, task, samples)
-    known = _append(out, name, [record for _, _, records in read for record in records])
-    save_run(out, run)
+    with alone(out, "writing into"):
+        run = open_run(out)
+        add_contender(out, run, name, entry)
+        for task, samples, _ in read:
+            add_task(out, run, task, samples)
+        known = _append(out, name, [record for _, _, records in read for record in records])
+        save_run(out, run)
     written = {task.name: sum(r.key not in known for r in records) for task, _, records in read}
     missing = {task.name: len(samples) - len(records) for task, samples, records in read}
     return Imported(out, name, written, missing, len(known))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from .multiplicity import holm
 from .paired import score_bounds
 from .power import smallest_detectable
 
+ARMS = ("general", "general_rag", "tuned", "tuned_rag")
+QUESTIONS = ("rag_over_tuning", "interaction", "together")
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
@@ -22,6 +26,8 @@ class Effect:
     ci95: Interval | None
     p: float | None
     smallest_detectable: float | None
+    se: float | None = None
+    df: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,9 @@ class TwoByTwo:
 
     "interaction" = "rag_in_tuned" - "rag_in_general": below 0 the two overlap, above 0 they reinforce.
     "main_*" average over the other factor. "rag_over_tuning" is general + RAG minus tuned closed book.
-    `p_holm` corrects over the three questions asked: "rag_over_tuning", "interaction" and "together" (tuned +
-    RAG better than both of its halves: the larger p of two effects, an intersection-union test).
+    Three questions are asked: "rag_over_tuning", "interaction" and "together" (tuned + RAG better than both of its
+    halves: the larger p of two effects, an intersection-union test). `p_holm` corrects over the `family` of them,
+    and so does what could have been seen; the other effects are described, not tested.
     """
 
     n: int
@@ -39,6 +46,14 @@ class TwoByTwo:
     means: dict[str, float]
     effects: dict[str, Effect]
     p_holm: dict[str, float | None]
+    family: int = len(QUESTIONS)
+
+    @property
+    def asked(self) -> dict[str, float | None]:
+        """Each question's own p-value."""
+        both = [self.effects[name].p for name in ("rag_in_tuned", "tuning_with_rag")]
+        together = None if None in both else max(p for p in both if p is not None)
+        return {name: self.effects[name].p for name in QUESTIONS[:2]} | {QUESTIONS[2]: together}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types."""
@@ -48,7 +63,6 @@ class TwoByTwo:
         return plain
 
 
-ARMS = ("general", "general_rag", "tuned", "tuned_rag")
 # weights of the arms, in this order
 CONTRASTS: dict[str, tuple[float, float, float, float]] = {
     "rag_in_general": (-1, 1, 0, 0),
@@ -82,20 +96,24 @@ def two_by_two(
     for name, weights in CONTRASTS.items():
         values = np.sum([w * arm for w, arm in zip(weights, arms, strict=True)], axis=0)
         estimate = estimate_mean(values, clusters, bounds=score_bounds(*arms, weights=weights))
-        effects[name] = Effect(estimate.value, estimate.ci95, p_two_sided(estimate), smallest_detectable(estimate))
-    asked = {
-        "rag_over_tuning": effects["rag_over_tuning"].p,
-        "interaction": effects["interaction"].p,
-        "together": _larger(effects["rag_in_tuned"].p, effects["tuning_with_rag"].p),
-    }
-    return TwoByTwo(
-        n=estimate.n,
-        clusters=estimate.clusters,
-        means={name: float(arm.mean()) for name, arm in zip(ARMS, arms, strict=True)},
-        effects=effects,
-        p_holm=dict(zip(asked, holm(list(asked.values())), strict=True)),
-    )
+        effects[name] = Effect(estimate.value, estimate.ci95, p_two_sided(estimate), None, estimate.se, estimate.df)
+    means = {name: float(arm.mean()) for name, arm in zip(ARMS, arms, strict=True)}
+    return correct_questions([TwoByTwo(estimate.n, estimate.clusters, means, effects, {})])[0]
 
 
-def _larger(p: float | None, q: float | None) -> float | None:
-    return None if p is None or q is None else max(p, q)
+def correct_questions(results: Sequence[TwoByTwo]) -> list[TwoByTwo]:
+    """Return the results with Holm's p over the questions of them all: give it every pair on every task."""
+    adjusted = iter(holm([p for result in results for p in result.asked.values()]))
+    family = len(QUESTIONS) * len(results)
+    return [
+        replace(
+            result,
+            p_holm={question: next(adjusted) for question in QUESTIONS},
+            family=family,
+            effects={
+                name: replace(e, smallest_detectable=smallest_detectable(e.se, e.df, family=family))
+                for name, e in result.effects.items()
+            },
+        )
+        for result in results
+    ]

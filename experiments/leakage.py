@@ -7,13 +7,15 @@ answer's text in the index     at least half of the 8-grams of the sample's own 
 in the training data           the rules of `clinrag train decontaminate` would remove a training row for it
 dates                          of the gold papers, set against a model's cutoff by the report
 
-RUN/leakage.json keeps what was found; it is made again when samples, index or training files change.
+RUN/leakage.json keeps what was found, and for which samples and index; it is made again when samples, index or training
+files change, before any model is asked.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,42 +42,47 @@ def check_leakage(
     *,
     report: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> dict[str, Any]:
-    """Look for every sample in the index and the training files; write and return RUN/leakage.json."""
+    """Look for every sample in the index and the training files, as far as there are any; write RUN/leakage.json.
+
+    `checked` in it are the samples' hashes and `index` is the index: of others it says nothing.
+    """
     from indexes.index import Index
 
     from .contenders import index_identity
 
-    path = run / "leakage.json"
-    assert config.index is not None  # the caller saw to it
-    with Index(config.index) as index:
-        files = [hashlib.sha256(file.read_bytes()).hexdigest() for file in config.training]
-        key = fingerprint("2", index_identity(index.manifest), samples, files)
+    files = [hashlib.sha256(file.read_bytes()).hexdigest() for file in config.training]
+    every = [(task, sample) for task, listed in samples.items() for sample in listed]
+    with Index(config.index) if config.index is not None else nullcontext() as index:
+        identity = None if index is None else index_identity(index.manifest)
+        key = fingerprint("3", identity, samples, files)
         if (known := _kept(run)) is not None and known["key"] == key:
             return known
-        every = [(task, sample) for task, listed in samples.items() for sample in listed]
-        golds = {pmid: index.get(pmid) for _, sample in every for pmid in sample.gold_pmids}
-        documents = _documents(config.index, index.manifest.generation)
-        near = near_duplicates([s.question for _, s in every], documents, total=len(index), report=report)
+        golds: dict[str, Document | None] = {}
+        near: dict[int, list[Any]] = {}
+        if index is not None and config.index is not None:
+            golds = {pmid: index.get(pmid) for _, sample in every for pmid in sample.gold_pmids}
+            documents = _documents(config.index, index.manifest.generation)
+            near = near_duplicates([s.question for _, s in every], documents, total=len(index), report=report)
     trained = in_training(samples, config.training)
     tasks = {}
     for name, listed in samples.items():
-        places = [place for place, (task, _) in enumerate(every) if task == name]
-        exposed = {
-            GOLD: [s.id for s in listed if any(golds[pmid] is not None for pmid in s.gold_pmids)],
-            NEAR: [every[place][1].id for place in places if place in near],
-        }
-        if any(s.meta.get("long_answer") for s in listed):
-            exposed[ANSWER] = [s.id for s in listed if _holds_answer(s, golds)]
+        nearest = {s.id: near[place] for place, (task, s) in enumerate(every) if task == name and place in near}
+        exposed = {}
+        if index is not None:
+            exposed[GOLD] = [s.id for s in listed if any(golds[pmid] is not None for pmid in s.gold_pmids)]
+            exposed[NEAR] = list(nearest)
+            if any(s.meta.get("long_answer") for s in listed):
+                exposed[ANSWER] = [s.id for s in listed if _holds_answer(s, golds)]
         if config.training:
             exposed[TRAINED] = sorted(trained[name])
         tasks[name] = {
+            "checked": {s.id: fingerprint(s) for s in listed},
             "exposed": exposed,
-            "nearest": {every[place][1].id: near[place] for place in places if place in near},
+            "nearest": nearest,
             "dates": {s.id: date for s in listed if (date := _date(s, golds))},
-            "summary": {kind: len(ids) for kind, ids in exposed.items()} | {"n": len(listed)},
         }
-    result = {"key": key, "ngram": N, "share": SHARE, "tasks": tasks}
-    write_document(path, result)
+    result = {"key": key, "index": identity, "ngram": N, "share": SHARE, "tasks": tasks}
+    write_document(run / "leakage.json", result)
     return result
 
 
@@ -166,7 +173,7 @@ def _holds_answer(sample: Sample, golds: dict[str, Document | None]) -> bool:
     return any(shared_ngrams(answer, tokenise(text), n=N) >= SHARE for text in texts)
 
 
-def _date(sample: Sample, golds: dict[str, Document | None]) -> str:
+def _date(sample: Sample, golds: Mapping[str, Document | None]) -> str:
     """Return the newest date of a sample's gold papers, as far as it is known."""
-    dates = [document.date for pmid in sample.gold_pmids if (document := golds[pmid]) is not None and document.date]
+    dates = [document.date for pmid in sample.gold_pmids if (document := golds.get(pmid)) and document.date]
     return max(dates, default=str(sample.meta.get("year") or ""))

@@ -12,10 +12,11 @@ from typing import Any
 
 from .audit.section import audit_html
 from .browser import as_script, browser_data
-from .curves import STYLES, equal_mass_bins, reliability_curve, risk_coverage_curves
+from .curves import STYLES, reliability_curve, risk_coverage_curves
 from .errors import MetricError
 from .figures import Difference, forest, outcome_bars
 from .html_table import html_table
+from .metrics.bins import equal_mass_bins
 from .metrics.calibration import confidences
 from .report import Scored, score_run
 from .report_text import (
@@ -27,6 +28,7 @@ from .report_text import (
     STRATA,
     comparison_row,
     confidence_row,
+    metric_rows,
     outcome_row,
     percent,
     retrieval_row,
@@ -129,7 +131,11 @@ def _verdict(report: Mapping[str, Any]) -> list[str]:
     found = [f'<h2>What it shows</h2><div class="verdict"><ul>{items}</ul></div>']
     if rows and len(rows) <= MOST_ROWS and len(report["tasks"]) > 1:
         title = "Paired differences, all tasks"
-        found.append(_figure(forest(rows, title=title), f"{title}. Holm's correction decides what is shown."))
+        found.append(
+            _figure(
+                forest(rows, title=title, margin=report["margin"]), f"{title}. Holm's correction decides what is shown."
+            )
+        )
     return found
 
 
@@ -166,12 +172,15 @@ def _task(name: str, task: Mapping[str, Any], report: Mapping[str, Any], scored:
     head = ("contender", "n", *OUTCOMES, score, "coverage %", "calls", "seconds", "tokens in/out")
     cells = [outcome_row(c, row) for c, row in task["contenders"].items()]
     parts.append(html_table(head, cells, "Over all samples; calls, seconds and tokens are means per sample"))
+    if task["metrics"]:
+        parts.append(html_table(("further scores, %", *task["metrics"]), metric_rows(task)))
     if task["comparisons"]:
         rows = [
             Difference(f"{c['a']} − {c['b']}", c["difference"], _interval(c["ci95"]), c["shown"])
             for c in task["comparisons"][:MOST_ROWS]
         ]
-        parts.append(_figure(forest(rows, title=f"{task['title']}: paired differences"), "Paired differences."))
+        title = f"{task['title']}: paired differences"
+        parts.append(_figure(forest(rows, title=title, margin=report["margin"]), "Paired differences."))
         cells = [comparison_row(c) for c in task["comparisons"]]
         parts.append(
             html_table(COMPARED, cells, "The same samples, in pairs; could see: found with 80 % power", text=2)

@@ -110,7 +110,7 @@ def read_jsonl(path: Path) -> Iterator[Prediction]:
             output,
             task=str(row.get("task") or ""),
             prompt=str(row.get("prompt") or ""),
-            error=row.get("error") or (None if output is not None else "output is null"),
+            error=str(row.get("error") or "") or (None if output is not None else "output is null"),
             fields={name: row[name] for name in kept if row.get(name) is not None},
         )
 
@@ -153,7 +153,7 @@ def _lm_eval_choices(path: Path, place: str, row: dict[str, Any]) -> tuple[str, 
         return None
     try:
         logs = [float(a[0]) for a in answers]
-    except ValueError:
+    except (TypeError, ValueError):
         return None
     top = max(logs)
     weights = [math.exp(log - top) for log in logs]
@@ -223,6 +223,10 @@ def _inspect_samples(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                     )
     except zipfile.BadZipFile as error:
         raise DataFormatError(path, "file", f"is no .eval log ({error})") from None
+    except OSError as error:
+        raise DataFormatError(path, "file", f"cannot be read ({error.strerror or error})") from None
+    except ValueError as error:
+        raise DataFormatError(path, "file", f"holds a sample that is not JSON ({error})") from None
 
 
 def _unpack(path: Path, log: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:

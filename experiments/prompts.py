@@ -39,13 +39,15 @@ def prompt(task: Task, sample: Sample, passages: Sequence[Evidence], *, ask: str
     from langchain_core.messages import HumanMessage, SystemMessage
 
     parts = []
+    given = sample.context if task.context == Context.GIVEN else ()
+    passages = [p for p in passages if p.text not in {text.text for text in given}]  # an oracle's are not said twice
     if passages:
         parts += [
             READ,
             block("passages", [(f'pmid="{p.pmid}" year="{p.year or "unknown"}"', p.text) for p in passages]),
         ]
-    if task.context == Context.GIVEN:
-        parts.append(block("texts", [(f'id="{_defuse(p.id)}"', p.text) for p in sample.context]))
+    if given:
+        parts.append(block("texts", [(f'id="{_defuse(p.id)}"', p.text) for p in given]))
     parts.append(f"Question: {_defuse(sample.question)}")
     if sample.options:
         parts.append("Options:\n" + "\n".join(f"{letter}. {text}" for letter, text in sample.options.items()))

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 from .errors import MetricError
 from .estimates import estimate_mean, proportion_interval
-from .metrics import METRICS, sample_scores, summarise
+from .metrics import METRICS, MODEL_METRICS, sample_scores, summarise
 from .metrics.calibration import confident
 from .metrics.selective import selective, to_dict
 from .records import Record, Sample
 from .runs import read_run, run_records, run_samples, run_task
 from .scoring import PUBLISHED, READINGS, STRICT, readings_of
 from .statistics import Comparison, compare, correct_family
-from .tasks.task import Task, chance_level, majority_baseline
+from .tasks.task import Kind, Task, chance_level, majority_baseline
 from .verdict import agreement, points, verdict
 
 CALIBRATION = ("brier", "ece", "auroc")
@@ -52,32 +52,48 @@ def score_run(run: Path, *, reading: str = STRICT) -> dict[str, Scored]:
     }
 
 
-def build_report(run: Path, *, reading: str = STRICT) -> dict[str, Any]:
+def build_report(
+    run: Path, *, reading: str = STRICT, metrics: Sequence[str] = (), codes: Path | None = None
+) -> dict[str, Any]:
     """Return the report of a run as plain JSON.
+
+    metrics: those of `MODEL_METRICS` that are wanted, for tasks whose answers are texts. codes: a table of ICD-10-CM
+    codes, for the share of a coding task's codes that exist.
 
     Raises:
         RecordsError: `run` is no run.
         ReadingError: no such reading.
+        MetricError: no such metric, or its model is not installed.
+        RagError: `codes` is no table of codes.
     """
+    from rag.codes import read_codes
+
     from .audit.summary import audit_report
     from .report_parts import by_pair, by_reading, cautions, limits, retrieval_quality, strata
 
     check(reading)
     content = read_run(run)
     scored = score_run(run, reading=reading)
+    _check_metrics(metrics, [one.task for one in scored.values()])
+    table = None if codes is None else read_codes(codes)
     comparisons = compare_all(scored, content.get("compare"), content.get("margin"))
-    tasks = {name: _task(name, content, one, comparisons[name]) for name, one in scored.items() if one.records}
+    tasks = {
+        name: _task(name, content, one, comparisons[name], metrics, table)
+        for name, one in scored.items()
+        if one.records
+    }
     report: dict[str, Any] = {
         "run": str(run),
         "created": content["created"],
         "reading": {"name": reading, "meaning": READINGS[reading]},
         "contenders": list(content["contenders"]),
         "contender_details": content["contenders"],
+        "margin": content.get("margin"),
         "tasks": tasks,
         "averages": averages(tasks),
         "pairs": by_pair(content, scored),
-        "readings": by_reading(run, scored, reading),
-        "retrieval": retrieval_quality(scored),
+        "readings": by_reading(run, content, {reading: scored}),
+        "retrieval": retrieval_quality(content, scored),
         "strata": strata(run, content, scored),
     }
     report["verdict"] = _verdict(report) + [f"Caution: {line}" for line in cautions(report)]
@@ -92,6 +108,14 @@ def check(reading: str) -> None:
 
     if reading not in READINGS:
         raise ReadingError(f"no reading {reading!r}: there are {', '.join(READINGS)}")
+
+
+def _check_metrics(wanted: Sequence[str], tasks: Sequence[Task]) -> None:
+    for name in wanted:
+        if name not in MODEL_METRICS:
+            raise MetricError(f"no metric {name!r} to ask for: there are {', '.join(MODEL_METRICS)}")
+        if not any(task.kind == Kind.TEXT for task in tasks):
+            raise MetricError(f"{name} is for tasks whose answers are texts, and this run has none: leave it out")
 
 
 def compare_all(
@@ -124,8 +148,17 @@ def compare_all(
     return result
 
 
-def _task(name: str, content: Mapping[str, Any], one: Scored, comparisons: Sequence[Comparison]) -> dict[str, Any]:
+def _task(
+    name: str,
+    content: Mapping[str, Any],
+    one: Scored,
+    comparisons: Sequence[Comparison],
+    wanted: Sequence[str],
+    codes: frozenset[str] | None,
+) -> dict[str, Any]:
     entry = content["tasks"][name]
+    metrics = [m for m in one.task.metrics if m in METRICS or codes is not None]
+    metrics += wanted if one.task.kind == Kind.TEXT else ()
     samples = list(one.samples.values())
     readings = {record.reading for records in one.records.values() for record in records}
     return {
@@ -137,10 +170,11 @@ def _task(name: str, content: Mapping[str, Any], one: Scored, comparisons: Seque
         "clusters": len({sample.cluster or sample.id for sample in samples}),
         "reading": "/".join(sorted(readings)),
         "primary": one.task.primary,
+        "metrics": metrics,
         "chance": chance_level(samples),
         "majority": majority_baseline(samples),
         "contenders": {
-            c: figures(one, records) | {"unread": _unread(content["contenders"][c], records)}
+            c: figures(one, records, metrics, codes) | {"unread": _shown_nothing(content["contenders"][c], records)}
             for c, records in one.records.items()
         },
         "comparisons": [
@@ -151,18 +185,14 @@ def _task(name: str, content: Mapping[str, Any], one: Scored, comparisons: Seque
     }
 
 
-def figures(one: Scored, records: Sequence[Record]) -> dict[str, Any]:
+def figures(
+    one: Scored, records: Sequence[Record], metrics: Sequence[str], codes: frozenset[str] | None
+) -> dict[str, Any]:
     """Return one contender's figures on one task: outcomes, rates with intervals, costs, metrics."""
-    metrics = [metric for metric in one.task.metrics if metric in METRICS]
-    found: dict[str, Any] = dict(summarise(one.task, one.samples, records, metrics=metrics))
-    clusters = [one.samples[record.sample].cluster or record.sample for record in records]
+    found: dict[str, Any] = dict(summarise(one.task, one.samples, records, metrics=metrics, code_table=codes))
     correct = [float(record.outcome == "correct") for record in records]
-    found["ci95"] = _listed(proportion_interval(correct, clusters))
-    if one.task.graded:
-        scores = [one.score(record) for record in records]
-        found["score_ci95"] = _listed(estimate_mean(scores, clusters, bounds=(0.0, 1.0)).ci95)
-    else:
-        found["score_ci95"] = found["ci95"]
+    found["ci95"] = _listed(proportion_interval(correct, _clusters(one, records)))
+    found["score_ci95"] = score_interval(one, records)
     found["missing"] = len(one.samples) - len({record.sample for record in records})
     for metric in CALIBRATION:
         try:
@@ -173,7 +203,19 @@ def figures(one: Scored, records: Sequence[Record]) -> dict[str, Any]:
     return found
 
 
-def _unread(entry: Mapping[str, Any], records: Sequence[Record]) -> int:
+def score_interval(one: Scored, records: Sequence[Record]) -> list[float] | None:
+    """Return the 95 % interval of the mean headline score: Wilson's of a share, a clustered t of graded scores."""
+    scores, clusters = [one.score(record) for record in records], _clusters(one, records)
+    if one.task.graded:
+        return _listed(estimate_mean(scores, clusters, bounds=(0.0, 1.0)).ci95)
+    return _listed(proportion_interval(scores, clusters))
+
+
+def _clusters(one: Scored, records: Sequence[Record]) -> list[str]:
+    return [one.samples[record.sample].cluster or record.sample for record in records]
+
+
+def _shown_nothing(entry: Mapping[str, Any], records: Sequence[Record]) -> int:
     """Count the samples of a contender that is to read passages and was shown none."""
     reads = entry.get("retrieval", {}).get("source", "none") != "none"
     return sum(not record.passages for record in records) if reads else 0
@@ -219,6 +261,10 @@ def reading_sentence(title: str, strict: Comparison, published: Comparison, unre
         return " ".join(part for part in (claim, why, agreement(strict)) if part)
     if strict.shown and not published.shown:
         return f"{title}: a difference is shown under the strict reading only ({now}; {gain}). {why}"
+    if strict.shown and published.shown and strict.difference * published.difference < 0:
+        other = strict.b if published.difference > 0 else strict.a
+        one, two = (points(abs(c.difference)) for c in (published, strict))
+        return f"{title}: {better} is better by {one} points as published, {other} by {two} points read strictly. {why}"
     how = "both readings show it" if strict.shown else "neither reading shows a difference"
     return f"{title}, {strict.a} against {strict.b}: {gain}, {now}; {how}. {why}"
 

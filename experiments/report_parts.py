@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from .estimates import proportion_interval
-from .interaction import two_by_two
+from .interaction import ARMS, correct_questions, two_by_two
 from .leakage import ANSWER, GOLD, IN_INDEX, NEAR, read_leakage
 from .metrics import sample_scores
-from .records import ANSWERED, Outcome, Record, Sample
-from .report import Scored, compare_all, published_tasks, reading_sentence, score_run
+from .records import ANSWERED, Record, fingerprint
+from .report import Scored, compare_all, published_tasks, reading_sentence, score_interval, score_run
 from .scoring import PUBLISHED, STRICT
 from .verdict import two_by_two_verdict
 
-ARMS = ("general", "general_rag", "tuned", "tuned_rag")
 SMALL = 100  # samples; below this only differences of 15 points and more are seen
 
 
 def by_pair(content: Mapping[str, Any], scored: Mapping[str, Scored]) -> list[dict[str, Any]]:
-    """Return the 2×2 of every pair on every task that all four arms answered."""
-    found = []
+    """Return the 2×2 of every pair on every task that all four arms answered; Holm over the questions of them all."""
+    about: list[dict[str, Any]] = []
+    results = []
     for pair in content.get("pairs", []):
         for name, one in scored.items():
             arms = {arm: one.records.get(pair["arms"][arm], []) for arm in ARMS}
@@ -29,37 +29,38 @@ def by_pair(content: Mapping[str, Any], scored: Mapping[str, Scored]) -> list[di
             both = [s for s in scores["general"] if all(s in scores[arm] for arm in ARMS)]
             if not both:
                 continue
-            result = two_by_two(
-                **{arm: [scores[arm][s] for s in both] for arm in ARMS},
-                clusters=[one.samples[s].cluster or s for s in both],
+            results.append(
+                two_by_two(
+                    **{arm: [scores[arm][s] for s in both] for arm in ARMS},
+                    clusters=[one.samples[s].cluster or s for s in both],
+                )
             )
-            found.append(
-                {
-                    "pair": pair["pair"],
-                    "task": name,
-                    "title": f"{pair['pair']} on {one.task.title}",
-                    "arms": pair["arms"],
-                    **result.to_dict(),
-                    "verdict": two_by_two_verdict(result),
-                }
-            )
-    return found
+            title = f"{pair['pair']} on {one.task.title}"
+            about.append({"pair": pair["pair"], "task": name, "title": title, "arms": pair["arms"]})
+    return [
+        entry | result.to_dict() | {"verdict": two_by_two_verdict(result)}
+        for entry, result in zip(about, correct_questions(results), strict=True)
+    ]
 
 
-def by_reading(run: Path, scored: Mapping[str, Scored], reading: str) -> list[dict[str, Any]]:
-    """Set the strict reading beside the published one, for tasks whose authors published one."""
-    names = published_tasks(scored)
+def by_reading(
+    run: Path, content: Mapping[str, Any], known: Mapping[str, Mapping[str, Scored]]
+) -> list[dict[str, Any]]:
+    """Set the strict reading beside the published one, for tasks whose authors published one.
+
+    known: reading → what is scored already. Both are compared and corrected as the report's own comparisons are.
+    """
+    names = published_tasks(next(iter(known.values())))
     if not names:
         return []
-    other = score_run(run, reading=STRICT if reading == PUBLISHED else PUBLISHED)
-    both = {reading: scored, (STRICT if reading == PUBLISHED else PUBLISHED): other}
-    both.setdefault(STRICT, scored)
-    strict = compare_all({n: both[STRICT][n] for n in names}, None)
-    published = compare_all({n: both[PUBLISHED][n] for n in names}, None)
+    both = {reading: known.get(reading) or score_run(run, reading=reading) for reading in (STRICT, PUBLISHED)}
+    declared = content.get("compare")
+    strict, published = compare_all(both[STRICT], declared), compare_all(both[PUBLISHED], declared)
     found = []
     for name in names:
         for one, two in zip(strict[name], published[name], strict=True):
-            unread = {c: _unread(both[STRICT][name].records[c]) for c in (one.a, one.b)}
+            unread = {c: _unanswered(both[STRICT][name].records[c]) for c in (one.a, one.b)}
+            turned = one.shown and two.shown and one.difference * two.difference < 0
             found.append(
                 {
                     "task": name,
@@ -68,38 +69,40 @@ def by_reading(run: Path, scored: Mapping[str, Scored], reading: str) -> list[di
                     "strict": one.to_dict() | {"shown": one.shown},
                     "published": two.to_dict() | {"shown": two.shown},
                     "unread": unread,
-                    "verdict_changes": one.shown != two.shown,
-                    "sentence": reading_sentence(scored[name].task.title, one, two, unread),
+                    "verdict_changes": one.shown != two.shown or turned,
+                    "sentence": reading_sentence(both[STRICT][name].task.title, one, two, unread),
                 }
             )
     return found
 
 
-def retrieval_quality(scored: Mapping[str, Scored]) -> dict[str, dict[str, Any]]:
-    """Return, per task and contender that was shown passages, how well they were found and how well read.
+def retrieval_quality(content: Mapping[str, Any], scored: Mapping[str, Scored]) -> dict[str, dict[str, Any]]:
+    """Return, per task and contender that searches or was shown passages, how well they were found and how well read.
 
     hit: share of samples with a gold abstract among the passages; recall: mean share of the gold abstracts found;
-    mrr: mean 1/rank of the first. Reading: accuracy where a gold abstract was shown and where none was.
+    mrr: mean 1/rank of the first; a sample that nothing was found for counts as 0 in each. Reading: mean headline
+    score where a gold abstract was shown and where none was.
     """
     found: dict[str, dict[str, Any]] = {}
     for name, one in scored.items():
         for contender, records in one.records.items():
-            shown = [r for r in records if r.passages and one.samples[r.sample].gold_pmids]
-            if shown:
-                found.setdefault(name, {})[contender] = _quality(shown, one.samples)
+            searches = content["contenders"][contender].get("retrieval", {}).get("source") == "rag"
+            asked = [r for r in records if one.samples[r.sample].gold_pmids]
+            if asked and (searches or any(r.passages for r in records)):
+                found.setdefault(name, {})[contender] = _quality(asked, one)
     return found
 
 
-def _quality(records: Sequence[Record], samples: Mapping[str, Sample]) -> dict[str, Any]:
+def _quality(records: Sequence[Record], one: Scored) -> dict[str, Any]:
     hits, recalls, ranks = [], [], []
     for record in records:
-        gold = set(samples[record.sample].gold_pmids)
+        gold = set(one.samples[record.sample].gold_pmids)
         places = [rank for rank, pmid in enumerate(record.passages, 1) if pmid in gold]
         hits.append(bool(places))
         recalls.append(len(places) / len(gold))
         ranks.append(1 / places[0] if places else 0.0)
     n = len(records)
-    clusters = [samples[record.sample].cluster or record.sample for record in records]
+    clusters = [one.samples[record.sample].cluster or record.sample for record in records]
     return {
         "n": n,
         "passages": sum(len(r.passages) for r in records) / n,
@@ -107,66 +110,74 @@ def _quality(records: Sequence[Record], samples: Mapping[str, Sample]) -> dict[s
         "hit_ci95": list(proportion_interval([float(h) for h in hits], clusters) or ()) or None,
         "recall": sum(recalls) / n,
         "mrr": sum(ranks) / n,
-        "read_with_gold": _rate([r for r, hit in zip(records, hits, strict=True) if hit], samples),
-        "read_without_gold": _rate([r for r, hit in zip(records, hits, strict=True) if not hit], samples),
+        "read_with_gold": _mean([r for r, hit in zip(records, hits, strict=True) if hit], one),
+        "read_without_gold": _mean([r for r, hit in zip(records, hits, strict=True) if not hit], one),
     }
 
 
-def _rate(records: Sequence[Record], samples: Mapping[str, Sample]) -> dict[str, Any]:
-    """Return n and accuracy with its interval; no samples, no accuracy."""
+def _mean(records: Sequence[Record], one: Scored) -> dict[str, Any]:
+    """Return n and the mean headline score with its interval; no samples, no mean."""
     if not records:
-        return {"n": 0, "accuracy": None, "ci95": None}
-    correct = [float(record.outcome == Outcome.CORRECT) for record in records]
-    interval = proportion_interval(correct, [samples[r.sample].cluster or r.sample for r in records])
-    return {"n": len(correct), "accuracy": sum(correct) / len(correct), "ci95": interval and list(interval)}
+        return {"n": 0, "score": None, "ci95": None}
+    scores = [one.score(record) for record in records]
+    return {"n": len(scores), "score": sum(scores) / len(scores), "ci95": score_interval(one, records)}
 
 
 def strata(run: Path, content: Mapping[str, Any], scored: Mapping[str, Scored]) -> dict[str, Any]:
-    """Return accuracy on clean and exposed samples, for each way a sample can be exposed (`leakage.py`)."""
+    """Return the headline score on clean and exposed samples, for each way a sample can be exposed (`leakage.py`).
+
+    Samples that were not looked for, or have changed since, are unknown; what was looked for in another index is
+    left out.
+    """
+    found: dict[str, Any] = {}
     checked = read_leakage(run)
     if checked is None:
-        return {}
-    found: dict[str, Any] = {}
-    for name, one in scored.items():
-        entry = checked["tasks"].get(name)
-        if entry is None:
-            continue
+        return found
+    indexes = [entry["index"] for entry in content["contenders"].values() if entry.get("index")]
+    stale = any(index != checked.get("index") for index in indexes)
+    for name, one in ((name, one) for name, one in scored.items() if one.records):
+        entry = checked["tasks"].get(name, {})
+        marks = entry.get("checked", {})
+        known = {sample.id for sample in one.samples.values() if marks.get(sample.id) == fingerprint(sample)}
+        exposed = {
+            kind: known & set(ids) for kind, ids in entry.get("exposed", {}).items() if not (stale and kind in IN_INDEX)
+        }
+        dates = {sample: date for sample, date in entry.get("dates", {}).items() if sample in known}
         rows = []
-        for kind, contender, exposed, known in _exposures(entry, content, one):
-            records = [r for r in one.records[contender] if r.sample in known]
+        for kind, contender, met, of in _exposures(exposed, dates, known, content, one):
+            records = [r for r in one.records[contender] if r.sample in of]
             rows.append(
                 {
                     "kind": kind,
                     "contender": contender,
-                    "clean": _rate([r for r in records if r.sample not in exposed], one.samples),
-                    "exposed": _rate([r for r in records if r.sample in exposed], one.samples),
+                    "clean": _mean([r for r in records if r.sample not in met], one),
+                    "exposed": _mean([r for r in records if r.sample in met], one),
                     "unknown": len(one.records[contender]) - len(records),
                 }
             )
-        found[name] = {"summary": entry["summary"], "rows": rows}
+        summary = {kind: len(ids) for kind, ids in exposed.items()} | {"n": len(known)}
+        found[name] = {"summary": summary, "rows": rows}
     return found
 
 
 def _exposures(
-    entry: Mapping[str, Any], content: Mapping[str, Any], one: Scored
+    exposed: Mapping[str, set[str]], dates: Mapping[str, str], known: set[str], content: Mapping[str, Any], one: Scored
 ) -> Iterator[tuple[str, str, set[str], set[str]]]:
     """Yield (kind, contender, exposed samples, samples of which it is known)."""
-    everything = set(one.samples)
     for contender in one.records:
         about = content["contenders"][contender]
         if str(about.get("model", "")).startswith("baseline:"):
             continue
         searches = about.get("retrieval", {}).get("source") == "rag"
-        for kind, exposed in entry["exposed"].items():
+        for kind, met in exposed.items():
             if searches or kind not in IN_INDEX:
-                yield kind, contender, set(exposed), everything
-        cutoff, dates = about.get("cutoff"), entry["dates"]
-        if cutoff and dates:
+                yield kind, contender, met, known
+        if (cutoff := about.get("cutoff")) and dates:
             old = {sample for sample, date in dates.items() if date[:7] <= cutoff[: len(date)]}
             yield f"published by the model's cutoff ({cutoff})", contender, old, set(dates)
 
 
-def _unread(records: Sequence[Record]) -> float:
+def _unanswered(records: Sequence[Record]) -> float:
     return sum(record.outcome not in ANSWERED for record in records) / len(records)
 
 
@@ -181,6 +192,8 @@ def limits(content: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
         calls = {row["calls"] for row in task["contenders"].values() if row["calls"]}
         if len(calls) > 1:
             said.append(f"On {name} the contenders made different numbers of calls per sample: see the costs.")
+        if "valid_code_rate" in content["tasks"][name]["metrics"] and "valid_code_rate" not in task["metrics"]:
+            said.append(f"Which codes of {name} exist was not looked up: `experiment report --codes TABLE` does.")
     for contender in report["contenders"]:
         said += _gaps(contender, report["tasks"])
     entries = content["contenders"]
@@ -195,10 +208,26 @@ def limits(content: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
                     f"{contender} was shown no passage for {row['unread']:,} of {row['n']:,} samples of {name}."
                 )
     said += cautions(report)
+    said += _unchecked(report)
     if not report["strata"]:
         said.append("Whether the models have seen these questions before was not checked (no leakage check).")
     said.append("One draw of each output: how much answers vary between draws is not in the intervals.")
     said.append("The samples stand for questions like these, asked like this; not for patients or practice.")
+    return said
+
+
+def _unchecked(report: Mapping[str, Any]) -> list[str]:
+    """Say which samples the look into index and training data did not cover."""
+    again = "`experiment run` looks again, with leakage: true"
+    said = []
+    for name, found in report["strata"].items():
+        n, of = found["summary"]["n"], report["tasks"][name]["n"]
+        if n < of:
+            said.append(
+                f"Of {name}, {of - n:,} of {of:,} samples were not looked for in index or training data: {again}."
+            )
+        elif GOLD not in found["summary"] and name in report["retrieval"]:
+            said.append(f"The samples of {name} were not looked for in the index that was searched: {again}.")
     return said
 
 

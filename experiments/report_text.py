@@ -57,6 +57,8 @@ def _task(name: str, task: Mapping[str, Any], report: Mapping[str, Any]) -> list
     if known:
         lines += [f"Floors: {'; '.join(known)}.", ""]
     lines += outcome_table(task)
+    if task["metrics"]:
+        lines += table(("further scores, %", *task["metrics"]), metric_rows(task))
     if task["comparisons"]:
         lines += table(COMPARED, [comparison_row(c) for c in task["comparisons"]])
     if rows := [confidence_row(c, row) for c, row in task["contenders"].items() if row["selective"]]:
@@ -89,6 +91,11 @@ def outcome_row(contender: str, row: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def metric_rows(task: Mapping[str, Any]) -> list[list[str]]:
+    """Return each contender's metrics beside the headline score; all lie between 0 and 1."""
+    return [[c, *(percent(row[metric]) for metric in task["metrics"])] for c, row in task["contenders"].items()]
+
+
 def comparison_row(row: Mapping[str, Any]) -> list[str]:
     interval = f" ({100 * row['ci95'][0]:+.1f} to {100 * row['ci95'][1]:+.1f})" if row["ci95"] else ""
     return [
@@ -111,8 +118,8 @@ def retrieval_row(contender: str, row: Mapping[str, Any]) -> list[str]:
         percent(row["hit"], row["hit_ci95"]),
         percent(row["recall"]),
         number(row["mrr"]),
-        f"{percent(found['accuracy'], found['ci95'])}, n {found['n']}",
-        f"{percent(lost['accuracy'], lost['ci95'])}, n {lost['n']}",
+        f"{percent(found['score'], found['ci95'])}, n {found['n']}",
+        f"{percent(lost['score'], lost['ci95'])}, n {lost['n']}",
     ]
 
 
@@ -139,9 +146,9 @@ def stratum_row(row: Mapping[str, Any]) -> list[str]:
     return [
         row["kind"],
         row["contender"],
-        percent(clean["accuracy"], clean["ci95"]),
+        percent(clean["score"], clean["ci95"]),
         str(clean["n"]),
-        percent(exposed["accuracy"], exposed["ci95"]),
+        percent(exposed["score"], exposed["ci95"]),
         str(exposed["n"]),
         str(row["unknown"]),
     ]

@@ -1,8 +1,8 @@
 """Retrieval as a stage of its own: every arm with the same setting sees the same passages, found once.
 
-RUN/retrieval/SETTING.jsonl     {"key", "hits": [[pmid, score, match]]}, one line a sample; key = sha256 of index,
-                                setting, query and excluded PMIDs
-RUN/retrieval/passages.jsonl    {"pmid", "title", "text", …}: every abstract found, once
+RUN/retrieval/SETTING.jsonl             {"key", "hits": [[pmid, score, match]]}, one line a sample; key = sha256 of
+                                        index, setting, query and excluded PMIDs
+RUN/retrieval/passages-INDEX.jsonl      {"pmid", "title", "text", …}: every abstract found, once, as this index has it
 Both are append-only and mended like records.
 """
 
@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .contenders import Retrieval, index_identity
+from .errors import ConfigError
 from .lines import append_lines, mend, read_lines
 from .records import Sample, fingerprint
+from .runs import read_run
 
 if TYPE_CHECKING:
     from indexes.encoders import Encoder, EncoderInfo, Role, Vectors
@@ -41,7 +43,8 @@ class Passages:
             self.identity = index_identity(read_manifest(index))
         for path in self.folder.glob("*.jsonl"):
             mend(path)  # only here, where no other process writes: a report must not cut what a run is writing
-        self._texts = {row["pmid"]: _evidence(row) for _, row in read_lines(self.folder / "passages.jsonl")}
+        self._file = self.folder / _texts_name(self.identity)  # an update may change the text behind a PMID
+        self._texts = {row["pmid"]: _evidence(row) for _, row in read_lines(self._file)}
         self._hits: dict[str, Hits] = {}
         self._encoded: EncodedQueries | None = None
 
@@ -51,19 +54,28 @@ class Passages:
         samples: Sequence[Sample],
         report: Report = lambda stage, done, total: None,
     ) -> int:
-        """Make sure that every sample's passages are there; return how many searches that took."""
+        """Make sure that every sample's passages are there; return how many searches that took.
+
+        Raises:
+            ConfigError: passages are to be found, and there is no index.
+        """
         if setting.source == "none":
             return 0
         path = self.folder / f"{setting.label}-{fingerprint(self.identity, asdict(setting))[:12]}.jsonl"
         known = {row["key"]: [tuple(hit) for hit in row["hits"]] for _, row in read_lines(path)}
         # a hit whose text was lost (killed between two writes) is searched for again
         self._hits |= {key: hits for key, hits in known.items() if all(hit[0] in self._texts for hit in hits)}
-        wanted = {self._key(setting, s): s for s in samples if not (setting.source == "oracle" and s.context)}
+        wanted = {self._key(setting, s): s for s in samples if _searches(setting, s)}
         todo = {key: sample for key, sample in wanted.items() if key not in self._hits}
         if todo:
             from indexes.index import Index
 
-            assert self.directory is not None  # the configuration was checked
+            if self.directory is None:
+                lacking = next(iter(todo.values()))
+                raise ConfigError(
+                    f"oracle: sample {lacking.id!r} has no context of its own, and there is no index to take its gold "
+                    "abstracts from: add index: DIR, or give --index DIR"
+                )
             with Index(self.directory, encoder=self._encoder(setting, todo.values(), report)) as index:
                 self._search(index, setting, todo, path, report)
         return len(todo)
@@ -76,7 +88,7 @@ class Passages:
         """Return a sample's passages, best first; `find` must have been called for it."""
         if setting.source == "none":
             return ()
-        if setting.source == "oracle" and sample.context:
+        if not _searches(setting, sample):
             return _given(sample)
         hits = self._hits[self._key(setting, sample)]
         return tuple(replace(self._texts[pmid], score=score, match=match) for pmid, score, match in hits)
@@ -105,7 +117,7 @@ class Passages:
         new: list[Evidence] = []
 
         def write() -> None:
-            append_lines(self.folder / "passages.jsonl", new)
+            append_lines(self._file, new)
             append_lines(path, lines)  # after the texts it names
             lines.clear()
             new.clear()
@@ -157,8 +169,19 @@ class EncodedQueries:
 
 
 def read_passages(run: Path) -> dict[str, dict[str, Any]]:
-    """Return every abstract that a run's contenders were shown, by PMID; for the report."""
-    return {row["pmid"]: row for _, row in read_lines(run / "retrieval" / "passages.jsonl")}
+    """Return every abstract that a run's contenders were shown, by PMID, as their index has it; for the report."""
+    identities = [entry.get("index") for entry in read_run(run)["contenders"].values()]
+    names = dict.fromkeys(["passages.jsonl", *(_texts_name(one) for one in identities if one)])  # the first: older runs
+    return {row["pmid"]: row for name in names for _, row in read_lines(run / "retrieval" / name)}
+
+
+def _texts_name(identity: Mapping[str, Any] | None) -> str:
+    return f"passages-{fingerprint(identity)[:12]}.jsonl"
+
+
+def _searches(setting: Retrieval, sample: Sample) -> bool:
+    """Tell whether a sample's passages come out of the index; an oracle's are its own context where it has one."""
+    return setting.source == "rag" or (not sample.context and bool(sample.gold_pmids))
 
 
 def _rag(index: Index, setting: Retrieval, sample: Sample) -> list[Evidence]:

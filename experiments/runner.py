@@ -1,4 +1,4 @@
-"""Run a configuration: retrieval first, then one model after the other, in batches, each answer written as it comes.
+"""Run a configuration: retrieval and leakage first, then one model after the other, each answer written as it comes.
 
 A batch in flight is all that a kill loses. What is finished is found by its key, so the same command goes on where it
 was, and a changed prompt, index or sample runs again exactly what it touches. Failed samples are tried again.
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from .asking import Answered, ask_baseline, ask_batch
 from .config import Config
 from .contenders import Contender
+from .errors import RecordsError
 from .records import Outcome, Record, RecordWriter, Sample, latest, read_records
 from .retrieval import Passages
 from .runs import alone, answer_key, open_run, records_path, save_run, write_task
@@ -92,6 +93,10 @@ def _run(config: Config, out: Path, max_calls: int | None, report: Report, load_
     for retrieval in dict.fromkeys(contender.retrieval for contender in config.contenders):
         passages.find(retrieval, every, report)
     passages.release()
+    if config.leakage and (config.index is not None or config.training):
+        from .leakage import check_leakage
+
+        check_leakage(out, config, samples, report=report)
     done = Done(out)
     for spec in dict.fromkeys(contender.model for contender in config.contenders):
         todo = {}
@@ -102,26 +107,30 @@ def _run(config: Config, out: Path, max_calls: int | None, report: Report, load_
             done.new[contender.name] = done.errors[contender.name] = 0
         if any(todo.values()):
             _run_model(setting, spec, todo, done)
-    if config.leakage and config.index is not None:
-        from .leakage import check_leakage
-
-        check_leakage(out, config, samples, report=report)
     return done
 
 
 def _declare(config: Config, out: Path, samples: dict[str, list[Sample]]) -> dict[str, Any]:
-    """Write run.json: it mirrors the configuration, beside what was imported."""
+    """Write run.json: it mirrors the configuration, beside what was imported.
+
+    Raises:
+        RecordsError: an imported contender has a name that the configuration gives to another.
+    """
     from indexes.manifest import read_manifest
 
     content = open_run(out)
     imported = {n: e for n, e in content["contenders"].items() if e.get("kind") != "run"}
+    if taken := [c.name for c in config.contenders if c.name in imported]:
+        raise RecordsError(
+            f"{out} already has another contender {taken[0]!r}, an imported one: give this one another name"
+        )
     if not imported:
         content["tasks"] = {}
     for choice in config.tasks:
         write_task(out, content, choice.task, samples[choice.task.name])
     index = read_manifest(config.index) if config.index is not None else None
     entries = {c.name: c.entry(index) | {"seed": config.seed} for c in config.contenders}
-    content["contenders"] = {n: e for n, e in imported.items() if n not in entries} | entries
+    content["contenders"] = imported | entries
     content["pairs"] = [{"pair": pair.pair, "arms": pair.arms} for pair in config.pairs]
     content["compare"] = [list(pair) for pair in config.compare] or None
     content["margin"] = config.margin
@@ -241,7 +250,8 @@ def _answer(setting: Setting, model: BaseChatModel | None, contender: Contender,
 
 def _baseline(setting: Setting, contender: Contender, task: Task, sample: Sample) -> Answered:
     answers = Counter(s.answer for s in setting.samples[task.name] if s.answer is not None)
-    return ask_baseline(contender.model, task, sample, setting.config.seed, majority=answers.most_common(1)[0][0])
+    majority = max(answers, key=lambda answer: answers[answer], default=None)
+    return ask_baseline(contender.model, task, sample, setting.config.seed, majority=majority)
 
 
 def _load_llm(spec: str) -> BaseChatModel:

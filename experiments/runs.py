@@ -49,10 +49,14 @@ def alone(folder: Path, doing: str) -> Iterator[None]:
 
     Raises:
         RunStoppedError: another process is there.
+        RecordsError: it cannot be a folder.
     """
     from filelock import FileLock, Timeout
 
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordsError(f"{folder} cannot be made a folder ({error.strerror}): give another path") from None
     try:
         with FileLock(folder / ".lock", timeout=0):
             yield

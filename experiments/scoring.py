@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -75,15 +75,6 @@ def score_record(task: Task, sample: Sample, record: Record, *, reading: str = S
     return replace(record, answer=scored.answer, outcome=scored.outcome, scores=scored.scores, reading=reading)
 
 
-def score_again(
-    task: Task, samples: Mapping[str, Sample], records: Iterable[Record], *, reading: str = STRICT
-) -> Iterator[Record]:
-    """Yield a task's records scored under another reading, passing over other tasks'. `samples` are by id."""
-    for record in records:
-        if record.task == task.name:
-            yield score_record(task, samples[record.sample], record, reading=reading)
-
-
 def check_reading(task: Task, reading: str) -> None:
     """Raise `ReadingError` if outputs of this task cannot be read so."""
     if reading not in READINGS:
@@ -121,10 +112,10 @@ def read_answer(task: Task, sample: Sample, output: str, reading: str = STRICT) 
 
 def _unanswerable(task: Task, parsed: Parsed) -> Scored:
     if parsed.failure == Outcome.ABSTAINED:
-        return Scored(None, Outcome.CORRECT, {task.primary: 1.0}, "rightly says that it cannot tell")
+        return Scored(None, Outcome.CORRECT, dict.fromkeys(SCORES[task.kind], 1.0), "rightly says that it cannot tell")
     if parsed.failure is not None:
         return Scored(None, parsed.failure, {}, parsed.reason)
-    return Scored(parsed.value, Outcome.WRONG, {task.primary: 0.0}, "answers what cannot be answered")
+    return Scored(parsed.value, Outcome.WRONG, dict.fromkeys(SCORES[task.kind], 0.0), "answers what cannot be answered")
 
 
 def _equal(gold: str, answer: str) -> dict[str, float]:
@@ -163,4 +154,13 @@ SCORERS: dict[Kind, Callable[[Any, Any], dict[str, float]]] = {
     Kind.FACTOID: _factoid,
     Kind.LIST: _list,
     Kind.TEXT: rouge,
+}
+SCORES: dict[Kind, tuple[str, ...]] = {  # what the scorers return; a sample that cannot be answered has them all too
+    Kind.CHOICE: ("accuracy",),
+    Kind.NUMBER: ("accuracy",),
+    Kind.CODES: ("precision", "recall", "f1", "category_f1"),
+    Kind.ENTITIES: ("precision", "recall", "f1"),
+    Kind.FACTOID: ("accuracy", "lenient", "mrr"),
+    Kind.LIST: ("precision", "recall", "f1"),
+    Kind.TEXT: ("rouge_1", "rouge_2", "rouge_l"),
 }

@@ -11,10 +11,8 @@ from numpy.typing import ArrayLike
 from .estimates import Clusters, Estimate, Interval, is_binary, p_two_sided
 from .multiplicity import holm
 from .paired import discordant_pairs, mcnemar_midp, paired_difference, paired_scores
-from .power import MarginTest, equivalence, smallest_detectable
-from .resampling import bootstrap_interval, permutation_p
+from .power import ALPHA, MarginTest, equivalence, smallest_detectable
 
-ALPHA = 0.05
 FEW_DF = 20  # below this, the spread between clusters is itself a guess
 FEW_DISCORDANT = 10
 
@@ -41,11 +39,10 @@ class Comparison:
     test: str
     discordant: tuple[int, int]
     smallest_detectable: float | None
+    se: float | None
     df: float | None
     p_t: float | None
     p_mcnemar: float | None
-    p_permutation: float | None = None
-    ci95_bootstrap: Interval | None = None
     equivalence: MarginTest | None = None
     p_holm: float | None = None
     family: int | None = None
@@ -64,6 +61,8 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types: numbers, strings, lists, None."""
         plain: dict[str, Any] = _plain(asdict(self))
+        if self.equivalence is not None:
+            plain["equivalence"]["shown"] = self.equivalence.shown
         return plain
 
 
@@ -75,14 +74,12 @@ def compare(
     b: str = "b",
     clusters: Clusters | None = None,
     margin: float | None = None,
-    resamples: int = 0,
-    seed: int = 0,
 ) -> Comparison:
     """Compare two contenders, paired by sample.
 
     scores_a, scores_b: (n,), same samples in the same order. clusters: (n,) labels of what samples share
     (patient, article); None where they are independent. margin: the difference that would not matter, for "as
-    good as". resamples: draws for a permutation test and a bootstrap interval beside the t-test.
+    good as".
 
     Independent yes/no scores are tested by McNemar's mid-p, which holds with few discordant samples where t
     does not; all others by the cluster-robust paired t. The interval is always the latter's. Null hypothesis:
@@ -107,22 +104,34 @@ def compare(
         p=p_t if p_mcnemar is None else p_mcnemar,
         test=_test_name(estimate, mcnemar=p_mcnemar is not None),
         discordant=discordant,
-        smallest_detectable=smallest_detectable(estimate),
+        smallest_detectable=smallest_detectable(estimate.se, estimate.df),
+        se=estimate.se,
         df=estimate.df,
         p_t=p_t,
         p_mcnemar=p_mcnemar,
-        p_permutation=permutation_p(x - y, clusters, draws=resamples, seed=seed) if resamples else None,
-        ci95_bootstrap=bootstrap_interval(x - y, clusters, draws=resamples, seed=seed) if resamples else None,
         equivalence=None if margin is None else equivalence(estimate, margin),
         cautions=_cautions(estimate, p_mcnemar, p_t, sum(discordant)),
     )
 
 
 def correct_family(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """Return the comparisons with Holm's p over all of them: give it the whole family as declared."""
-    adjusted = holm([comparison.p for comparison in comparisons])
+    """Return the comparisons with Holm's p over all of them: give it the whole family as declared.
+
+    "Better" and "as good as" are corrected each over all comparisons; what could have been seen is what would have
+    been shown after the correction.
+    """
+    size = len(comparisons)
+    better = holm([c.p for c in comparisons])
+    as_good = holm([None if c.equivalence is None else c.equivalence.p for c in comparisons])
     return [
-        replace(comparison, p_holm=p, family=len(adjusted)) for comparison, p in zip(comparisons, adjusted, strict=True)
+        replace(
+            c,
+            p_holm=p,
+            family=size,
+            smallest_detectable=smallest_detectable(c.se, c.df, family=size),
+            equivalence=c.equivalence and replace(c.equivalence, p_holm=p_as_good),
+        )
+        for c, p, p_as_good in zip(comparisons, better, as_good, strict=True)
     ]
 
 

@@ -115,7 +115,7 @@ def judging(asked: Asked) -> Asking:
     from rag.reading import choose_option
 
     replies = yield Round([build_messages(asked.sample.question, asked.passages)])
-    drafts, _ = read_answer(replies[0])
+    drafts, _ = read_answer(replies[0], asked.passages)
     quoted = {pmid for draft in drafts for pmid, _ in draft.quotes}
     texts = [e.shown_text for e in asked.passages if e.pmid in quoted]
     chosen = choose_option(asked.sample.question, asked.sample.options or {}, texts)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from .estimates import Interval
 from .interaction import Effect, TwoByTwo
-from .power import MarginTest
-from .statistics import ALPHA, Comparison
+from .power import ALPHA, MarginTest
+from .statistics import Comparison
 
 
 def verdict(comparison: Comparison) -> str:
     """Say in one or two sentences what a comparison shows, in points of 0.01, with its uncertainty.
 
-    "Would probably have been seen" means: with a probability of 80 %.
+    "Would probably have been seen" means: with a probability of 80 % or more, after the correction.
     """
     c = comparison
     better, worse = (c.a, c.b) if c.difference > 0 else (c.b, c.a)
@@ -47,7 +47,7 @@ def two_by_two_verdict(result: TwoByTwo) -> list[str]:
 
 def _as_good(c: Comparison, test: MarginTest) -> str:
     ci = "" if test.interval is None else f"; 90 % CI {_range(test.interval)}"
-    p = "" if test.p is None else f"; {p_text(test.p)} for equivalence"
+    p = "" if test.p is None else f"; {p_text(test.p)} for equivalence{_corrected(test.p_holm, _comparisons(c))}"
     return (
         f"{c.a} is as good as {c.b}, within {points(test.margin)} points "
         f"(difference {points(c.difference)} points{ci}{p})"
@@ -56,6 +56,7 @@ def _as_good(c: Comparison, test: MarginTest) -> str:
 
 def _which_buys_more(result: TwoByTwo) -> str:
     effect, p_holm = result.effects["rag_over_tuning"], result.p_holm["rag_over_tuning"]
+    of = _questions(result)
     if effect.p is None:
         return "Whether RAG or fine-tuning buys more cannot be tested: all samples are of one cluster."
     more = "RAG" if effect.value > 0 else "fine-tuning"
@@ -63,11 +64,11 @@ def _which_buys_more(result: TwoByTwo) -> str:
     if _significant(p_holm):
         return (
             f"{more[0].upper()}{more[1:]} buys more: {points(abs(effect.value))} points between "
-            f"general + RAG and tuned closed book ({_numbers(ci, effect.p, p_holm)})."
+            f"general + RAG and tuned closed book ({_numbers(ci, effect.p, p_holm, of)})."
         )
     seen = "equal means" if effect.value == 0 else f"{more} {points(abs(effect.value))} points ahead"
     return (
-        f"Whether RAG or fine-tuning buys more was not shown ({seen}; {_numbers(ci, effect.p, p_holm)})"
+        f"Whether RAG or fine-tuning buys more was not shown ({seen}; {_numbers(ci, effect.p, p_holm, of)})"
         f"{_could_see(effect.smallest_detectable, 'differences')}."
     )
 
@@ -80,7 +81,9 @@ def _do_they_add(result: TwoByTwo) -> str:
     )
     if effect.p is None:
         return f"{gains}; whether the two add cannot be tested."
-    numbers = f"interaction {points(effect.value)} points; {_numbers(effect.ci95, effect.p, p_holm)}"
+    numbers = (
+        f"interaction {points(effect.value)} points; {_numbers(effect.ci95, effect.p, p_holm, _questions(result))}"
+    )
     if not _significant(p_holm):
         return (
             f"{gains}: no departure from simply adding up was shown ({numbers})"
@@ -93,8 +96,10 @@ def _do_they_add(result: TwoByTwo) -> str:
 
 def _both_better(result: TwoByTwo) -> str:
     over_tuned, over_rag = result.effects["rag_in_tuned"], result.effects["tuning_with_rag"]
+    p, p_holm = result.asked["together"], result.p_holm["together"]
     numbers = f"{_effect(over_tuned)} over tuned alone, {_effect(over_rag)} over RAG alone"
-    if over_tuned.value > 0 and over_rag.value > 0 and _significant(result.p_holm["together"]):
+    numbers += "" if p is None else f"; {_numbers(None, p, p_holm, _questions(result))}"
+    if over_tuned.value > 0 and over_rag.value > 0 and _significant(p_holm):
         return f"Both together are better than either alone ({numbers})."
     return f"That both together are better than either alone was not shown ({numbers})."
 
@@ -122,15 +127,25 @@ def p_text(p: float, symbol: str = "p") -> str:
 
 
 def _evidence(ci: Interval | None, p: float, c: Comparison) -> str:
-    if c.family is None or c.family < 2 or c.p_holm is None:
-        return _numbers(ci, p, None)
-    return f"{_numbers(ci, p, c.p_holm)} for {c.family} comparisons"
+    return _numbers(ci, p, c.p_holm, _comparisons(c))
 
 
-def _numbers(ci: Interval | None, p: float, p_holm: float | None) -> str:
+def _numbers(ci: Interval | None, p: float, p_holm: float | None, of: str) -> str:
     parts = [] if ci is None else [f"95 % CI {_range(ci)}"]
-    parts.append(p_text(p))
-    return "; ".join(parts) + ("" if p_holm is None else f", {p_text(p_holm, 'Holm p')}")
+    return "; ".join([*parts, p_text(p)]) + _corrected(p_holm, of)
+
+
+def _corrected(p_holm: float | None, of: str) -> str:
+    return f", {p_text(p_holm, 'Holm p')} for {of}" if of and p_holm is not None else ""
+
+
+def _comparisons(c: Comparison) -> str:
+    """Name the family that Holm corrected over; nothing for a comparison that stands alone."""
+    return f"{c.family} comparisons" if c.family is not None and c.family > 1 else ""
+
+
+def _questions(result: TwoByTwo) -> str:
+    return f"{result.family} questions"
 
 
 def _effect(effect: Effect) -> str:

@@ -16,9 +16,9 @@ from .columns import Columns, ColumnWriter
 from .dense import Before, Dense, write_dense
 from .document import Document
 from .encoders import Encoder
-from .errors import SourceError
+from .errors import CorruptIndexError, NotAnIndexError, SourceError
 from .lexical import grow_lexical, write_lexical
-from .manifest import FORMAT, Manifest, Source, pmid_sha256
+from .manifest import FORMAT, Manifest, Source, pmid_sha256, read_manifest
 from .mapping import Report
 from .origins import Origins
 from .shards import Shard
@@ -51,7 +51,8 @@ def assemble(
     generations.mkdir(exist_ok=True)
     for debris in generations.glob("*.partial"):
         shutil.rmtree(debris)
-    name = f"{max((int(p.name) for p in generations.iterdir()), default=0) + 1:06d}"
+    before = _generation(directory)
+    name = f"{max((int(p.name) for p in generations.iterdir() if p.name.isdecimal()), default=0) + 1:06d}"
     work = generations / f"{name}.partial"
     work.mkdir()
     if base is not None and not _worth_growing(directory, base, shards):
@@ -65,8 +66,8 @@ def assemble(
         if not len(origins):
             raise SourceError(_nothing_found(shards))
         retracted = _write_words(work, store, len(origins), counts, old, report)
-        before = Before(old, base.faiss, counts.changed) if base and old else None
-        faiss = write_dense(work, origins.vectors(shards), store, encoder, dense=dense, before=before, report=report)
+        grown = Before(old, base.faiss, counts.changed) if base and old else None
+        faiss = write_dense(work, origins.vectors(shards), store, encoder, dense=dense, before=grown, report=report)
         store.close()
         manifest = Manifest(
             generation=name,
@@ -89,8 +90,16 @@ def assemble(
         shutil.rmtree(work, ignore_errors=True)
         raise
     manifest.write(directory)
-    _prune(directory, manifest)
+    _prune(directory, manifest, {name, before})
     return manifest
+
+
+def _generation(directory: Path) -> str:
+    """Return the name of the generation that readers use, "" if there is none."""
+    try:
+        return read_manifest(directory).generation
+    except (NotAnIndexError, CorruptIndexError):
+        return ""
 
 
 def _worth_growing(directory: Path, base: Manifest, shards: Sequence[Shard]) -> bool:
@@ -164,10 +173,11 @@ def _nothing_found(shards: Sequence[Shard]) -> str:
     return f"no document with an abstract in these sources ({why}): give PubMed .xml(.gz) or .jsonl(.gz) files"
 
 
-def _prune(directory: Path, manifest: Manifest) -> None:
-    """Delete what no reader needs: generations but this one and the last, shards of other sources."""
-    for old in sorted((directory / "generations").iterdir())[:-2]:
-        shutil.rmtree(old, ignore_errors=True)
+def _prune(directory: Path, manifest: Manifest, generations: set[str]) -> None:
+    """Delete what no reader needs: generations but this one and the one before, shards of other sources."""
+    for old in (directory / "generations").iterdir():
+        if old.name not in generations:
+            shutil.rmtree(old, ignore_errors=True)
     keep = {s.shard for s in manifest.sources}
     for path in (directory / "shards").iterdir():
         if path.name not in keep:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .assemble import assemble, is_whole
 from .dense import QUESTIONS, Dense
-from .encoders import MINILM, Encoder, EncoderInfo, load_encoder
+from .encoders import ENCODERS, MINILM, Encoder, EncoderInfo, load_encoder
 from .errors import CorruptIndexError, EncoderError, NotAnIndexError, StorageError
-from .manifest import Manifest, read_manifest
+from .manifest import FORMAT, Manifest, read_manifest
 from .mapping import Engine, Report, map_sources, silent
 from .shards import Shard, find_shard, sound_shard
 from .sources import find_sources
@@ -83,12 +83,15 @@ def update(
     with disk_errors(directory), exclusive(directory):
         current = read_manifest(directory)
         loaded = open_encoder(current, directory, encoder)
-        name = current.encoder.name
         kept = [_held(directory, s.shard, s.name) for s in current.sources]
+        name = loaded.info.source
         shards = map_sources(directory, files, encoder=loaded, name=name, workers=workers, engine=engine, report=report)
-        held = {s.shard for s in current.sources}
-        fresh = [s for s in shards if s.key not in held]
-        if not fresh and is_whole(directory, current):
+        held = {s.sha256 for s in current.sources}
+        fresh = [s for s in shards if s.meta["sha256"] not in held]
+        if not fresh and current.format == FORMAT and is_whole(directory, current):
+            if loaded.info.name != current.encoder.name:  # its folder was moved
+                current = replace(current, encoder=replace(current.encoder, name=loaded.info.name))
+                current.write(directory)
             return BuildResult(current, 0, 0, tuple(kept))
         folder = directory / "generations" / current.generation
         _check_questions(folder / QUESTIONS, current, directory)
@@ -110,12 +113,20 @@ def open_encoder(manifest: Manifest, directory: Path, encoder: str | Encoder | N
     """Load the encoder an index was built with, or check that the given one is the same.
 
     Raises:
-        EncoderError: it is another one, or the same name now stands for other weights.
+        EncoderError: it is another one, the same name now stands for other weights, or its folder is gone.
     """
     want = manifest.encoder
-    if isinstance(encoder, str) and encoder != want.name and not Path(encoder).is_dir():
+    if encoder is None or encoder == want.name:
+        if want.revision.startswith("sha256:") and want.name not in ENCODERS and not Path(want.name).is_dir():
+            raise EncoderError(
+                f"the encoder of {directory} was the folder {want.name}, which is not there: "
+                "put it back, or tell the index where it is now, with a source that it holds already: "
+                f"clinrag index update {directory} SOURCE --encoder FOLDER"
+            )
+        encoder = want.source
+    elif isinstance(encoder, str) and encoder.partition("@")[0] != want.name and not Path(encoder).is_dir():
         raise EncoderError(_mismatch(directory, f"{want.name!r}", f"{encoder!r}", encoder))
-    loaded = load_encoder(encoder or want.name) if encoder is None or isinstance(encoder, str) else encoder
+    loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
     if loaded.info.fingerprint != want.fingerprint:
         raise EncoderError(_mismatch(directory, _words(want), _words(loaded.info), loaded.info.name))
     return loaded

@@ -59,7 +59,7 @@ def parse_citation(pmid: str, citation: etree._Element, pubmed_data: etree._Elem
         doi=_doi(citation, pubmed_data),
         language=" ".join(_distinct(_text(e).lower() for e in citation.iterfind("Article/Language"))),
         vernacular_title="" if article is None else _text(article.find("VernacularTitle")),
-        version=int(version) if version.isascii() and version.isdigit() else 1,
+        version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 1,
         status=Status.RETRACTED if RETRACTED_TYPE in types else worst(notices),
         notices=notices,
         notice_of=tuple(n for n in _notices(citation, NOTICES_OF) if n.pmid),

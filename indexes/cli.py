@@ -200,16 +200,17 @@ def evaluate(
     mode: ModeOption = "hybrid",
     k: Annotated[int, typer.Option(min=1, help="Also report recall at this depth.")] = 10,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first questions.")] = None,
+    encoder: EncoderName = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure recall, MRR and nDCG on questions whose PMIDs are known."""
     from .evaluation import evaluate as run
-    from .evaluation import read_questions
     from .index import Index
     from .progress import Progress
+    from .questions import read_questions
 
     questions = read_questions(queries)[:limit]
-    with Index(directory) as index, Progress() as progress:
+    with Index(directory, encoder=encoder) as index, Progress() as progress:
         result = run(
             index, questions, mode=mode, k=k, progress=lambda done, total: progress("searching", done, total)
         ).to_dict()

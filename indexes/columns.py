@@ -29,23 +29,23 @@ class Columns:
             np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in self.FILES
         )
         self.names: list[str] = orjson.loads((folder / "types.json").read_bytes())
-        self._vocabulary = {name.lower(): bit for bit, name in enumerate(self.names)}
+        self._spelled = [name.lower() for name in self.names]  # sources may write one type in several ways
 
     def mask(self, where: Filter) -> NDArray[np.bool_] | None:
         """Return which documents a filter admits, [n]; None where it admits all."""
         parts: list[NDArray[Any]] = []
         if where.since is not None:
-            parts.append(self.years >= where.since)
+            parts.append(self.years >= max(where.since, 1))  # 0 is an unknown year
         if where.until is not None:
             parts.append((self.years <= where.until) & (self.years > 0))
         if set(where.statuses) != set(STATUSES):
-            wanted = np.isin(np.arange(len(STATUSES)), [STATUSES.index(s) for s in where.statuses])
-            parts.append(wanted[self.statuses])
+            admitted = np.isin(np.arange(len(STATUSES)), [STATUSES.index(s) for s in where.statuses])
+            parts.append(admitted[self.statuses])
         if where.publication_types:
             want = np.zeros(self.types.shape[1], dtype=np.uint8)
-            for name in where.publication_types:
-                bit = self._vocabulary.get(name.lower())
-                if bit is not None:
+            wanted = {name.lower() for name in where.publication_types}
+            for bit, name in enumerate(self._spelled):
+                if name in wanted:
                     want[bit // 8] |= 1 << bit % 8
             parts.append((self.types & want).any(axis=1))
         if where.exclude:
@@ -54,7 +54,7 @@ class Columns:
 
     @property
     def publication_types(self) -> list[str]:
-        return list(self._vocabulary)
+        return list(dict.fromkeys(self._spelled))
 
 
 class ColumnWriter:

@@ -16,8 +16,9 @@ from .encoders import Encoder, unit
 from .errors import IndexesError
 from .factories import choose_factory, drop_and_renumber, lists_of, make_empty, train, training_rows
 from .mapping import Report
+from .questions import read_texts
 from .store import Store
-from .tuning import QUERIES, TUNING_QUERIES, make_probe, read_texts, settle
+from .tuning import QUERIES, TUNING_QUERIES, make_probe, settle
 from .vectors import BLOCK, DenseIndex, open_rows, write_rows
 
 QUESTIONS = "questions.jsonl"

@@ -37,6 +37,9 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 MINILM_TOKENS = 512
 
 
+_HUB = re.compile(r"(?![./])[\w.-]+/[\w.-]+(@[\w./-]+)?")
+
+
 @dataclass(frozen=True, slots=True)
 class EncoderInfo:
     """What an encoder is; vectors may be compared where the `fingerprint` is the same, and nowhere else.
@@ -52,6 +55,12 @@ class EncoderInfo:
     max_tokens: int
     precision: str = "float32"
     backend: str = ""
+
+    @property
+    def source(self) -> str:
+        """What `load_encoder` loads the same weights by: a hub's names are bound to the revision they stood for."""
+        bound = _HUB.fullmatch(self.name) and not self.revision.startswith("sha256:") and self.revision != "unknown"
+        return f"{self.name}@{self.revision}" if bound else self.name
 
     @property
     def fingerprint(self) -> str:
@@ -218,8 +227,8 @@ def load_encoder(name: str = MINILM) -> Encoder:
     if name in ENCODERS:
         return ENCODERS[name]()
     if name and Path(name).is_dir():
-        return _load_local(Path(name), name)
-    if re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", name) and not name.startswith((".", "/")):
+        return _load_local(Path(name), str(Path(name).resolve()))  # as typed, it is found from here only
+    if _HUB.fullmatch(name):
         source, _, revision = name.partition("@")
         return SentenceEncoder(source, name=source, revision=revision or None)
     near = difflib.get_close_matches(name, ENCODERS, n=1, cutoff=0.4)

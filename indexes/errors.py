@@ -11,6 +11,8 @@ DISK = {
     errno.EACCES: "permission denied",
     errno.EPERM: "permission denied",
     errno.EFBIG: "the file would be larger than is allowed here (ulimit -f)",
+    errno.EEXIST: "a file has that name",
+    errno.ENOTDIR: "a part of that path is a file",
     errno.EIO: "the disk reports an input/output error",
 }
 """What the operating system says about a disk, in words."""

@@ -6,27 +6,20 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import orjson
-
-from .errors import SourceError
-from .filters import Filter
-from .index import Index, Mode
+from .filters import Filter, Mode
+from .index import Index
+from .questions import Question
 
 DEPTH = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    qid: str
-    question: str
-    gold_pmids: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Means over questions; `missing_gold` counts gold PMIDs that the index lacks, which no search can find."""
+    """Means over questions; `missing_gold` counts gold PMIDs that the index lacks, which no search can find.
+
+    A gold paper that the filter leaves out (by default: a retracted one) is not missing, but not found either.
+    """
 
     mode: str
     queries: int
@@ -64,34 +57,6 @@ def ndcg_at(ranked: Sequence[str], gold: frozenset[str], *, k: int = DEPTH) -> f
     """Return nDCG with binary gains and log2 discount (Järvelin and Kekäläinen, TOIS 2002)."""
     gain = sum(1 / math.log2(rank + 1) for rank, pmid in enumerate(ranked[:k], 1) if pmid in gold)
     return gain / sum(1 / math.log2(rank + 1) for rank in range(1, min(k, len(gold)) + 1))
-
-
-def read_questions(path: Path) -> list[Question]:
-    """Read JSON lines of {qid, question, gold_pmids}.
-
-    Raises:
-        SourceError: the file is missing or empty, or a line lacks a field; named with its number.
-    """
-    rule = 'one JSON object a line: {"qid": "q1", "question": "…", "gold_pmids": ["123"]}'
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise SourceError(f"cannot read {path}: {error.strerror}; expected {rule}") from error
-    questions = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            record = orjson.loads(line)
-            gold = frozenset(str(p) for p in record["gold_pmids"])
-            question = Question(str(record["qid"]), str(record["question"]), gold)
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise SourceError(f"{path}:{number}: {error}; expected {rule}") from error
-        if gold:  # a question without gold (an unanswerable one) has no recall
-            questions.append(question)
-    if not questions:
-        raise SourceError(f"{path} holds no question with gold PMIDs; expected {rule}")
-    return questions
 
 
 def evaluate(

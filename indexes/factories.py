@@ -44,7 +44,9 @@ def make_empty(factory: str, dimension: int) -> Any:
             f"FAISS cannot make {factory!r} of {dimension} dimensions; give a factory string such as "
             "Flat, SQfp16, IVF4096,SQ8 or IVF4096,PQ96x4fs (or leave out --factory)"
         ) from error
-    if type(index) not in (faiss.IndexFlat, faiss.IndexFlatIP, faiss.IndexScalarQuantizer) and not lists_of(index):
+    if (ivf := lists_of(index)) and ivf.nlist < 1:
+        raise IndexesError(f"--factory {factory!r} asks for {ivf.nlist} lists: give at least 1, as in IVF4096,SQ8")
+    if type(index) not in (faiss.IndexFlat, faiss.IndexFlatIP, faiss.IndexScalarQuantizer) and not ivf:
         raise IndexesError(
             f"--factory {factory!r} makes a FAISS {type(index).__name__}; usable are Flat, SQ… and IVF… "
             "without IDMap, PreTransform or Refine: candidates are re-scored from the vectors in any case"
@@ -65,7 +67,11 @@ def training_rows(factory_index: Any, documents: int, *, seed: int = 0) -> NDArr
 
 
 def train(index: Any, sample: Vectors) -> None:
-    """Train in place, k-means on unit spheres; on GPUs where FAISS was built for them."""
+    """Train in place, k-means on unit spheres; on GPUs where FAISS was built for them.
+
+    Raises:
+        IndexesError: there are too few documents for the lists or codes that the factory asks for.
+    """
     ivf = lists_of(index)
     if ivf:
         if ivf.nlist > len(sample):
@@ -79,10 +85,16 @@ def train(index: Any, sample: Vectors) -> None:
             on_cpu = faiss.IndexFlatIP(ivf.d)
             on_gpu = faiss.index_cpu_to_all_gpus(on_cpu)
             ivf.clustering_index = on_gpu  # used by train only; both must live as long
-            index.train(sample)
-            ivf.clustering_index = None
-            return
-    index.train(sample)
+    try:
+        index.train(sample)
+    except RuntimeError as error:
+        reason = str(error).rpartition("failed: ")[2].strip()
+        raise IndexesError(
+            f"FAISS cannot train the factory on {len(sample)} documents: {reason}; give a smaller one, "
+            "or leave out --factory"
+        ) from error
+    if ivf:
+        ivf.clustering_index = None
 
 
 def gpus() -> int:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -71,7 +72,7 @@ def fetch(
 ) -> Fetched:
     """Bring the newest `maximum` records of a PubMed query into the folder `out`, as .xml.gz files.
 
-    What is there already is not fetched again, so that the same command can be run until it succeeds; but if
+    What is there already is not fetched again, so that the same command can be run until nothing is missing; but if
     the query finds another number of records by now, all are, since the batches no longer fit together. A key
     is taken from $NCBI_API_KEY, an e-mail address for NCBI from $NCBI_EMAIL. `base_url`: default
     $CLINRAG_EUTILS_URL, else NCBI. Raises `SourceError` if nothing is found, `NetworkError`, `StorageError`,
@@ -91,11 +92,11 @@ def fetch(
         batches = _plan(out, query, maximum, searches, batch)
         records = new = 0
         for number, item in enumerate(batches, 1):
-            count = _kept(item.target)
-            if not count:
+            kept = count = _kept(item.target)
+            if kept < item.count:
                 start = Progress(item.target.name, number, len(batches))
-                count = _bring(server, item, start, progress)
-                new += count
+                count = _bring(server, item, start, progress, kept=kept)
+                new += count - kept
             records += count
     files = tuple(item.target for item in batches)
     return Fetched(files, found, records, min(found, maximum) - records, new, session.retries)
@@ -151,8 +152,11 @@ def _plan(out: Path, query: str, maximum: int, searches: list[Search], size: int
     return batches
 
 
-def _bring(server: Eutils, batch: _Batch, start: Progress, progress: Callable[[Progress], None]) -> int:
-    """Fetch one batch, and return its records. NCBI at times leaves some out: then it is asked again."""
+def _bring(server: Eutils, batch: _Batch, start: Progress, progress: Callable[[Progress], None], *, kept: int) -> int:
+    """Fetch one batch, and return its records. NCBI at times leaves some out: then it is asked again.
+
+    Of all attempts, and what an earlier run `kept`, that with the most records stays.
+    """
     unfinished = batch.target.with_name(f".{batch.target.name}")  # hidden from those who read the folder
 
     def receive() -> int:
@@ -169,21 +173,23 @@ def _bring(server: Eutils, batch: _Batch, start: Progress, progress: Callable[[P
             )
         return _count(unfinished)
 
-    count = 0
     for _ in range(SHORT_ATTEMPTS):
         count = server.session.retrying(start.name, receive, lambda note: progress(replace(start, note=note)))
-        if count >= batch.count:
+        if count > kept:
+            unfinished.replace(batch.target)
+            kept = count
+        if kept >= batch.count:
             break
         progress(replace(start, note=f"{count:,} of {batch.count:,} records came"))
-    unfinished.replace(batch.target)
-    return count
+    unfinished.unlink(missing_ok=True)
+    return kept
 
 
 def _kept(target: Path) -> int:
     """Return the records of a file that an earlier run left; 0 if there is none, or it is damaged."""
     try:
         return _count(target) if target.exists() else 0
-    except TransientError:
+    except (TransientError, EOFError, gzip.BadGzipFile, zlib.error):
         return 0
 
 

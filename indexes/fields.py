@@ -25,6 +25,11 @@ def clean(text: str) -> str:
     return " ".join(text.split())
 
 
+def valid(text: str) -> str:
+    """Return `text` with ? for what is no character: bytes of a command line that are not UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def parse_pmid(text: str) -> str | None:
     """Return a PMID as PubMed writes it, 1 to 9 digits without leading zeros, or None."""
     match = _PMID.fullmatch(text.strip())

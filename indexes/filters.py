@@ -1,11 +1,13 @@
-"""Which documents a search may return. Applied before ranking, so that ten asked for are ten returned."""
+"""How a search ranks, and which documents it may return: applied before, so that ten asked for are ten returned."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from .document import STATUSES, Status
 
+Mode = Literal["hybrid", "dense", "lexical", "rrf"]
 SOUND = tuple(s for s in STATUSES if s is not Status.RETRACTED)
 
 

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,14 @@ from .document import Document
 from .encoders import Encoder
 from .errors import CorruptIndexError, IndexesError
 from .factories import gpus
-from .filters import Filter
+from .fields import valid
+from .filters import Filter, Mode
 from .fusion import CANDIDATES, Scores, convex, reciprocal_rank
 from .lexical import LexicalIndex
 from .manifest import Manifest, read_manifest
 from .store import Store
 from .vectors import DenseIndex, Effort, Slice
 
-Mode = Literal["hybrid", "dense", "lexical", "rrf"]
 MODES: tuple[str, ...] = get_args(Mode)
 Ranking = tuple[Scores, NDArray[np.int64]]
 """Scores and PMIDs of the same documents, best first."""
@@ -34,8 +34,8 @@ Ranking = tuple[Scores, NDArray[np.int64]]
 class Hit:
     """A found document. Scores are comparable within one query and mode only; `rank` counts from 1.
 
-    `match` is comparable between queries: BM25 over the summed idf of the question's terms, about 1 where the
-    document has every term once, 0 where it has none.
+    `match` is comparable between queries: the share of the question's terms that the document has, weighted by idf,
+    0 to 1. Repetitions count once, or many mentions of common words would outweigh a drug that is not mentioned.
     """
 
     rank: int
@@ -124,53 +124,45 @@ class Index:
         Lexical search returns documents that share a term with the query; the other modes rank all.
 
         Raises:
-            ValueError: the query is blank, k below 1, or the mode unknown.
+            IndexesError: the query is blank, k below 1, or the mode unknown.
         """
-        scores, pmids, words = self._ranked(query, k, where, mode)
-        match = self.match(query, pmids) if words is None else self._covered(query, words)
-        found = zip(scores.tolist(), match.tolist(), map(self._store.get, pmids.tolist()), strict=True)
+        scores, pmids = self.rank(query, k, where=where, mode=mode)
+        documents = [self._store.get(pmid) for pmid in pmids.tolist()]
+        match = self._lexical.coverage(query, (d.text if d else "" for d in documents))
+        found = zip(scores.tolist(), match, documents, strict=True)
         return [Hit(rank, d, score, match) for rank, (score, match, d) in enumerate(found, 1) if d is not None]
 
     def match(self, query: str, pmids: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return how much of a question each document covers, [n]; see `Hit`."""
-        return self._covered(query, self._word_scores(query, pmids))
-
-    def _word_scores(self, query: str, pmids: NDArray[np.int64]) -> Scores:
-        """Return these documents' BM25 scores, [n], 0 for one that has none of the query's terms."""
-        scores, which = self._lexical.search(query, len(pmids), among=pmids)
-        by_pmid = dict(zip(which.tolist(), scores.tolist(), strict=True))
-        return np.array([by_pmid.get(pmid, 0.0) for pmid in pmids.tolist()], dtype=np.float32)
-
-    def _covered(self, query: str, words: Scores) -> NDArray[np.float64]:
-        return words.astype(np.float64) / (self._lexical.idf_sum(query) or 1.0)
+        """Return how much of a question each document covers, [n]; see `Hit`. 0 for a PMID that is not here."""
+        documents = map(self._store.get, pmids.tolist())
+        return np.array(self._lexical.coverage(query, (d.text if d else "" for d in documents)))
 
     def rank(self, query: str, k: int, *, where: Filter = Filter(), mode: Mode = "hybrid") -> Ranking:
-        """Search without fetching documents; ties are broken by rising PMID."""
-        scores, pmids, _ = self._ranked(query, k, where, mode)
-        return scores, pmids
+        """Search without fetching documents; ties are broken by rising PMID.
 
-    def _ranked(self, query: str, k: int, where: Filter, mode: Mode) -> tuple[Scores, NDArray[np.int64], Scores | None]:
-        """Return scores and PMIDs, best first, and their BM25 scores where the mode has computed these."""
+        Only at the cut of a lexical search, more than 32 equal documents may leave out some of lower PMID.
+        """
         if not query.strip():
             raise IndexesError("the query is empty: give a question or some words")
         if k < 1:
             raise IndexesError(f"k is {k}: ask for at least 1 document")
         if mode not in MODES:
             raise IndexesError(f"unknown mode {mode!r}: use one of {', '.join(MODES)}")
+        k = min(k, len(self))
         if mode == "lexical":
             scores, pmids = self._lexical.search(query, k + 32, where=where)  # ties at the cut are settled by PMID
-            return scores[:k], pmids[:k], scores[:k]
+            return scores[:k], pmids[:k]
         vector = self._vector(query)
         allowed = self._allowed(where)
         if mode == "dense":
-            return *self._nearest(vector, k, allowed), None
+            return self._nearest(vector, k, allowed)
         return self._fused(query, vector, k, where, allowed, mode)
 
     def _vector(self, query: str) -> NDArray[np.float32]:
         """Embed a query, [1, dimension]; the last one is kept, because one question is often searched twice."""
         last = self._last_query
         if last is None or last[0] != query:
-            last = self._last_query = (query, self.encoder.encode([query], "query"))
+            last = self._last_query = (query, self.encoder.encode([valid(query)], "query"))
         return last[1]
 
     def _fused(
@@ -181,7 +173,7 @@ class Index:
         where: Filter,
         allowed: Slice | None,
         mode: Mode,
-    ) -> tuple[Scores, NDArray[np.int64], Scores]:
+    ) -> Ranking:
         """Rank the best of both searches by both scores; each candidate gets the score it lacks computed.
 
         What BM25 did not find scores no more than the last it found: where that is too little for the k best, the
@@ -202,10 +194,11 @@ class Index:
             most = convex(np.where(unsaid, word_scores[-1], bm25), cosine, documents=len(self))
             unsaid &= most >= np.partition(convex(bm25, cosine, documents=len(self)), -k)[-k]
         if unsaid.any():
-            bm25[unsaid] = self._word_scores(query, pmids[unsaid])
+            scores, which = self._lexical.search(query, int(unsaid.sum()), among=pmids[unsaid])
+            bm25[np.searchsorted(pmids, which)] = scores
         fused = reciprocal_rank(bm25, cosine) if mode == "rrf" else convex(bm25, cosine, documents=len(self))
         order = np.argsort(-fused, kind="stable")[:k]
-        return fused[order], pmids[order], bm25[order]
+        return fused[order], pmids[order]
 
     def _nearest(self, vector: NDArray[np.float32], k: int, allowed: Slice | None) -> Ranking:
         scores, pmids = self._dense.search(vector, min(k, len(self)), among=allowed)
@@ -242,12 +235,12 @@ def _open_generation(directory: Path, gpu: bool) -> tuple[Manifest, Store, Colum
                 LexicalIndex(folder / "lexical"),
                 dense,
             )
-        except (OSError, RuntimeError, ValueError, sqlite3.Error) as error:
+        except (OSError, RuntimeError, ValueError, EOFError, TypeError, AttributeError, sqlite3.Error) as error:
             # An update may have pruned this generation between reading the manifest and opening the files.
             if attempt < 2 and read_manifest(directory).generation != manifest.generation:
                 continue
+            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise CorruptIndexError(
-                f"{folder} cannot be opened ({str(error).splitlines()[0]}); see what is damaged: "
-                f"clinrag index verify {directory}"
+                f"{folder} cannot be opened ({reason}); see what is damaged: clinrag index verify {directory}"
             ) from error
     raise AssertionError("unreachable")

@@ -203,8 +203,8 @@ def _version(record: dict[str, Any]) -> int:
         return 1
     if isinstance(version, str) and version.isascii() and version.isdigit() and len(version) < 10:
         version = int(version)
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise _BadLineError("version is not a number from 1")
+    if not isinstance(version, int) or isinstance(version, bool) or not 0 < version < 10**9:
+        raise _BadLineError("version is not a number from 1 to 999999999")
     return version
 
 

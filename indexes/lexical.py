@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,12 @@ from tantivy import FieldType, Occur, Query, Tokenizer
 from tantivy import Filter as TokenFilter
 
 from .document import STATUSES, Document, Status
+from .fields import valid
 from .filters import Filter
 
 ANALYSER = "clinrag"
-# Words that carry a question's form, not its subject. Dropped from queries only; the index keeps everything.
-STOP_WORDS = frozenset(
-    "a an and are as at be been by can could did do does for from had has have how if in into is it its may might of "
-    "on or should than that the their them then there these they this those to was were what when where whether which "
-    "who why will with would".split()
-)
 PHRASE_BOOST = 0.1  # neighbouring words of the question found together; the README has what it buys
-MAX_TERMS = 256  # a question longer than this is a pasted document; the rarest terms would still decide
+MAX_TERMS = 256  # a question longer than this is a pasted document, of which the first count
 WRITER_HEAP = 256 << 20
 
 
@@ -36,6 +32,17 @@ def analyser() -> tantivy.TextAnalyzer:
     for step in (TokenFilter.lowercase(), TokenFilter.ascii_fold(), TokenFilter.stemmer("English")):
         builder = builder.filter(step)
     return builder.build()
+
+
+# Words that carry a question's form, not its subject, as the analyser stems them. Dropped from queries only; the index
+# keeps everything.
+STOP_WORDS = frozenset(
+    analyser().analyze(
+        "a an and are as at be been by can could did do does for from had has have how if in into is it its may might "
+        "of on or should than that the their them then there these they this those to was were what when where whether "
+        "which who why will with would"
+    )
+)
 
 
 def _schema() -> tantivy.Schema:
@@ -98,11 +105,25 @@ def _link(path: Path, other: Path) -> None:
         shutil.copy2(path, other)
 
 
+def _open(folder: Path) -> tantivy.Index:
+    """Open an index. tantivy takes a lock even to read: where it may not write, it gets links to the files instead."""
+    try:
+        return tantivy.Index.open(str(folder))
+    except ValueError as error:
+        if "Lockfile" not in str(error):
+            raise
+    with TemporaryDirectory(prefix="clinrag-") as links:  # not needed once the files are mapped
+        for path in folder.resolve().iterdir():
+            if path.suffix != ".lock":
+                (Path(links) / path.name).symlink_to(path)
+        return tantivy.Index.open(links)
+
+
 class LexicalIndex:
     """An open BM25 index (Robertson et al. 1994; k1 = 1.2, b = 0.75 as in Lucene)."""
 
     def __init__(self, folder: Path):
-        self._index = tantivy.Index.open(str(folder))
+        self._index = _open(folder)
         self._index.register_tokenizer(ANALYSER, analyser())
         self._schema = self._index.schema
         self._searcher = self._index.searcher()
@@ -110,16 +131,23 @@ class LexicalIndex:
 
     def terms(self, text: str) -> list[str]:
         """Return a query's terms in order; words of form only where there is nothing else."""
-        words = self._analyser.analyze(text)
+        words = self._analyser.analyze(valid(text))
         content = [w for w in words if w not in STOP_WORDS]
         return (content or words)[:MAX_TERMS]
 
-    def idf_sum(self, text: str) -> float:
-        """Return the summed idf of a query's distinct terms: what a document that has each once in average
-        length would score (k1 = 1.2). Terms that no document has count as the rarest possible."""
-        count = len(self)
-        frequencies = (self._searcher.doc_freq("text", term) for term in set(self.terms(text)))
-        return sum(math.log(1 + (count - n + 0.5) / (n + 0.5)) for n in frequencies)
+    def coverage(self, question: str, texts: Iterable[str]) -> list[float]:
+        """Return for each text the share of the question's distinct terms that it has, weighted by idf: 0 to 1.
+
+        A term that no document has counts as the rarest possible. 0 where the question has words of form only.
+        """
+        terms = set(self._analyser.analyze(valid(question))) - STOP_WORDS
+        weights = {term: self._idf(term) for term in terms}
+        total = sum(weights.values()) or 1.0
+        return [sum(weights[t] for t in terms.intersection(self._analyser.analyze(text))) / total for text in texts]
+
+    def _idf(self, term: str) -> float:
+        count, having = len(self), self._searcher.doc_freq("text", term)
+        return math.log(1 + (count - having + 0.5) / (having + 0.5))
 
     def search(
         self, text: str, k: int, *, where: Filter | None = None, among: NDArray[np.int64] | None = None
@@ -168,8 +196,8 @@ class LexicalIndex:
                 self._schema,
                 "year",
                 FieldType.Unsigned,
-                max(where.since or 1, 1),
-                max(where.until or 9999, 0),
+                min(max(where.since or 1, 1), 9999),
+                9999 if where.until is None else min(max(where.until, 0), 9999),
             )
             clauses.append(_silently(years))
         if set(where.statuses) != set(STATUSES):

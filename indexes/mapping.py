@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .encoders import Encoder, load_encoder
-from .errors import CorruptIndexError, NotAnIndexError, StorageError
+from .errors import CorruptIndexError, NotAnIndexError, SourceError, StorageError
 from .manifest import Manifest, read_manifest
 from .parity import has_gpu
 from .shards import Progress, Shard, find_shard, make_shard, shard_key, sound_shard
@@ -71,7 +71,7 @@ def map_sources(
     shards = directory / "shards"
     shards.mkdir(exist_ok=True)
     _remove_debris(shards)
-    digests = {path: sha256_file(path) for path in files}
+    digests = {path: _digest(path) for path in files}
     keys = {path: shard_key(digest, loaded.info.fingerprint) for path, digest in digests.items()}
     pending = list({keys[p]: p for p in files if sound_shard(shards, keys[p]) is None}.values())
     tally = Tally(report, {str(p): p.stat().st_size for p in pending})
@@ -93,6 +93,13 @@ def map_sources(
     order = list(dict.fromkeys(reversed([keys[p] for p in files])))[::-1]
     found = [find_shard(shards, key) for key in order]
     return [Shard(s.path, s.meta, fresh=s.key in fresh) for s in found if s is not None]
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror or error}); mend that, or leave it out") from error
 
 
 @dataclass
@@ -155,10 +162,14 @@ def _map_in_pool(
 ) -> None:
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     events = context.SimpleQueue()
+    unheard: list[BaseException] = []
 
     def listen() -> None:
         while (event := events.get()) is not None:
-            tally.add(*event)
+            try:
+                tally.add(*event)
+            except BaseException as error:  # go on: before a full pipe, workers would wait for ever
+                unheard.append(error)
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
@@ -172,8 +183,10 @@ def _map_in_pool(
         futures = [pool.submit(_work, str(path), digests[path]) for path in largest_first]
         for future in as_completed(futures):
             future.result()
+            if unheard:
+                raise unheard[0]
     except BaseException as error:
-        for process in multiprocessing.active_children():
+        for process in list((pool._processes or {}).values()):  # public from Python 3.14: terminate_workers
             process.terminate()  # an error or Ctrl-C does not wait for files half done
         if isinstance(error, BrokenProcessPool):
             raise StorageError(
@@ -185,6 +198,8 @@ def _map_in_pool(
         pool.shutdown(wait=True, cancel_futures=True)
         events.put(None)
         listener.join(timeout=5)
+    if unheard:
+        raise unheard[0]
 
 
 def _shares(workers: int) -> list[list[int]]:
@@ -203,9 +218,12 @@ def _start_worker(directory: str, name: str, cores: Any, events: Any) -> None:
     os.environ["OMP_NUM_THREADS"] = str(len(mine))  # torch reads it when it is first imported
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, mine)  # a core that changes hands loses its caches
-    encoder = load_encoder(name)
-    _STATE.update(directory=Path(directory), encoder=encoder, events=events)
-    _STATE["reuse"] = EarlierVectors.open(Path(directory), encoder)
+    try:
+        encoder = load_encoder(name)
+        _STATE.update(directory=Path(directory), encoder=encoder, events=events)
+        _STATE["reuse"] = EarlierVectors.open(Path(directory), encoder)
+    except Exception as error:  # raised here, it would reach the user as a dead process
+        _STATE["error"] = error
 
 
 def _die_with_parent() -> None:
@@ -217,6 +235,8 @@ def _die_with_parent() -> None:
 
 
 def _work(path: str, sha256: str) -> None:
+    if "error" in _STATE:
+        raise _STATE["error"]
     events = _STATE["events"]
     make_shard(
         Path(path),

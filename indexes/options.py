@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from .filters import Filter
+from .document import STATUSES, Status
+from .fields import parse_pmid
+from .filters import SOUND, Filter, Mode
 
 
 class StatusName(StrEnum):
@@ -24,7 +25,6 @@ class StatusName(StrEnum):
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The index directory.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
-Mode = Literal["hybrid", "dense", "lexical", "rrf"]
 ModeOption = Annotated[Mode, typer.Option(help="How to rank.")]
 Since = Annotated[int | None, typer.Option(metavar="YYYY", help="Only papers of this year or later.")]
 Until = Annotated[int | None, typer.Option(metavar="YYYY", help="Only papers of this year or earlier.")]
@@ -47,13 +47,14 @@ def make_filter(
     exclude: list[str] | None,
 ) -> Filter:
     """Build a `Filter` from command-line options."""
-    from .document import STATUSES, Status
-    from .filters import SOUND, Filter
-
-    for pmid in exclude or []:
-        if not (pmid.isascii() and pmid.isdigit()):
-            raise typer.BadParameter(f"{pmid!r} is no PMID: digits only", param_hint="--exclude")
+    pmids = {pmid: parse_pmid(pmid) for pmid in exclude or []}
+    for given, pmid in pmids.items():
+        if pmid is None:
+            raise typer.BadParameter(f"{given!r} is no PMID: 1 to 9 digits", param_hint="--exclude")
+    for name, year in (("--since", since), ("--until", until)):
+        if year is not None and not 1000 <= year <= 9999:
+            raise typer.BadParameter(f"{year} is no year: give one of four digits", param_hint=name)
     if since is not None and until is not None and since > until:
         raise typer.BadParameter(f"--since {since} is later than --until {until}")
     chosen = STATUSES if statuses and StatusName.ALL in statuses else tuple(Status(s) for s in statuses or SOUND)
-    return Filter(since, until, tuple(publication_types or ()), chosen, frozenset(exclude or ()))
+    return Filter(since, until, tuple(publication_types or ()), chosen, frozenset(filter(None, pmids.values())))

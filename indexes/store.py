@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import orjson
@@ -107,7 +108,8 @@ class Store:
     """
 
     def __init__(self, path: Path, *, mapped: bool = True):
-        self._db = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+        address = f"file:{quote(str(path))}?mode=ro&immutable=1"
+        self._db = sqlite3.connect(address, uri=True, check_same_thread=False)
         self._db.execute(f"PRAGMA mmap_size = {17179869184 if mapped else 0}")
         self._db.execute("SELECT 1 FROM documents LIMIT 1").fetchone()  # a missing or broken file shows here
         # Format 1 wrote what notices say into the papers' own records.

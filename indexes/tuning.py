@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from .encoders import Encoder, Vectors
-from .errors import SourceError
+from .questions import read_texts
 from .store import Store
 from .vectors import DenseIndex, Effort, Positions
 
@@ -61,25 +60,6 @@ def make_probe(
     wanted = np.minimum(K, len(index) - (own >= 0))
     worst = np.sort(best, axis=1)[np.arange(len(best)), K - np.maximum(wanted, 1)]
     return Probe(vectors, own, wanted, worst)
-
-
-def read_texts(path: Path) -> list[str]:
-    """Read the "question" of each JSON line.
-
-    Raises:
-        SourceError: the file cannot be read, or a line has none.
-    """
-    rule = 'one JSON object a line with a "question", such as {"question": "Do statins …?"}'
-    try:
-        lines = path.read_bytes().splitlines()
-        texts = [str(orjson.loads(line)["question"]).strip() for line in lines if line.strip()]
-    except OSError as error:
-        raise SourceError(f"cannot read {path}: {error.strerror}; expected {rule}") from error
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise SourceError(f"{path} has a line that does not fit ({error}); expected {rule}") from error
-    if not any(texts):
-        raise SourceError(f"{path} holds no question; expected {rule}")
-    return [text for text in texts if text]
 
 
 def recalls(index: DenseIndex, probe: Probe) -> NDArray[np.float64]:

@@ -88,7 +88,7 @@ class Session:
                 return action()
             except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
                 raise NetworkError(f"{what}: not an address ({error}). Begin it with https://") from None
-            except (TransientError, httpx.TransportError) as error:
+            except (TransientError, httpx.RequestError) as error:
                 reason = self._say(str(error) or type(error).__name__)
                 wait = max(FIRST_WAIT * 2 ** (attempt - 1), getattr(error, "wait", 0.0))
                 if wait > LONGEST_WAIT:

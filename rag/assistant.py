@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from indexes.filters import Filter
-from indexes.index import Index, Mode
+from indexes.filters import Filter, Mode
+from indexes.index import Index
 
 from .answer import Answer, Evidence, Trace
 from .caveats import collect_caveats
@@ -21,12 +21,11 @@ from .context import fit_passages
 from .conversation import make_standalone
 from .drafting import Drafting, supports_structure, write_answer
 from .errors import RagError
-from .extractive import Extractive
 from .gathering import gather
 from .llm import load_llm, model_name
 from .privacy import check_private
 from .prompt import Turn
-from .reading import Reading
+from .reading import is_generative
 from .reranking import Reranker
 from .retriever import PubMedRetriever, to_evidence, to_passage
 
@@ -152,33 +151,32 @@ class Assistant(Runnable[str, Answer]):
         if not self.allow_phi:
             check_private((asked, *(text for turn in turns for text in turn)), self.llm)
         clock = _Clock()
-        question, note = make_standalone(asked, turns, self.llm, config=config)
+        out = Drafting()
+        question = make_standalone(asked, turns, self.llm, out=out, config=config)
         clock.lap("rewriting")
         found = self._find(question, where, config)
         clock.lap("retrieval")
-        further = gather(
+        evidence, queries = gather(
             question,
             found.evidence,
             found.retriever,
             self.llm,
             rounds=self.rounds,
+            out=out,
             window=self.context_tokens,
             config=config,
         )
         clock.lap("further searches")
-        yield Event("found", further.evidence)
-        evidence = further.evidence
+        yield Event("found", evidence)
         fitted = fit_passages(question, evidence, self.llm, window=self.context_tokens, structured=self.structured)
         clock.lap("context")
-        out = Drafting(notes=[*([note] if note else []), *further.notes])
-        out.calls = further.calls + (question != asked and not isinstance(self.llm, Extractive | Reading))
         if fitted.evidence:
             draft = write_answer(
                 question,
                 fitted,
                 self.llm,
                 structured=self.structured,
-                regenerate=self.regenerate,
+                regenerate=self.regenerate and is_generative(self.llm),
                 stream=stream,
                 config=config,
                 out=out,
@@ -193,7 +191,7 @@ class Assistant(Runnable[str, Answer]):
         conflicts = find_conflicts(question, evidence, out.kept)
         clock.lap("checks")
         trace = Trace(
-            queries=(question, *further.queries),
+            queries=(question, *queries),
             format=out.format,
             model_calls=out.calls,
             context_tokens=fitted.tokens,

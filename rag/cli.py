@@ -15,8 +15,7 @@ import typer
 from indexes.options import AsJson, Directory, Exclude, ModeOption, Since, Statuses, Types, Until, make_filter
 
 if TYPE_CHECKING:
-    from indexes.filters import Filter
-    from indexes.index import Mode
+    from indexes.filters import Filter, Mode
 
     from .answer import Answer, Evidence, Sentence
     from .assistant import Assistant

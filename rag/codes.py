@@ -18,11 +18,11 @@ _POINTED = re.compile(r"(?<![\w.])([A-Z]\d[0-9A-Z]\.[0-9A-Z]{1,6})(?![\w%]|\.\d)
 _PLAIN = re.compile(r"(?<![\w.-])([A-Z]\d[0-9A-Z](?:\.?[0-9A-Z]{1,6})?)(?![\w%-]|\.\w)")
 _CALLED = re.compile(r"\bICD\b|\bICD-?10|\bcode[sd]?\b", re.IGNORECASE)
 # FY 2021 conventions: letter, digit, digit or letter, then up to four; CM has no code with U other than U07 and U09.
-_FORM = re.compile(r"[A-TV-Z]\d[0-9AB](?:\.?[0-9A-Z]{1,4})?|U0[79](?:\.[0-9])?")
+_FORM = re.compile(r"[A-TV-Z]\d[0-9AB](?:\.?[0-9A-Z]{1,4})?|U0[79](?:\.?[0-9])?")
 
 
 def read_codes(table: Path) -> frozenset[str]:
-    """Return the codes of a table (.tsv, .csv or text, also .gz), without points.
+    """Return the codes of a table (.tsv, .csv or text with a code before the first space, also .gz), without points.
 
     Raises:
         RagError: it cannot be read, or its first column has no code.
@@ -32,7 +32,9 @@ def read_codes(table: Path) -> frozenset[str]:
         with opened(table, "rt", encoding="utf-8", newline="") as file:
             delimiter = "," if ".csv" in table.suffixes else "\t"
             codes = frozenset(
-                row[0].strip().replace(".", "").upper() for row in csv.reader(file, delimiter=delimiter) if row
+                row[0].strip().partition(" ")[0].replace(".", "").upper()
+                for row in csv.reader(file, delimiter=delimiter)
+                if row
             )
     except (OSError, UnicodeDecodeError) as error:
         raise RagError(f"{table} cannot be read as a table of codes ({error}); give one code a line") from error

@@ -11,10 +11,10 @@ from langchain_core.language_models.base import BaseLanguageModel
 
 from .answer import Cut, Evidence
 from .destination import client_of
-from .extractive import Extractive, rank_sentences
+from .extractive import rank_sentences
 from .instructions import GAP
 from .prompt import build_messages, passage_block
-from .reading import Reading
+from .reading import is_generative
 from .scripted import Scripted
 from .sentences import Span
 
@@ -52,7 +52,7 @@ def context_window(llm: BaseChatModel) -> int | None:
     A model says so itself: our local ones by `context_tokens`, others by LangChain's `profile`, Ollama's `num_ctx` or
     llama.cpp's `n_ctx`.
     """
-    if isinstance(llm, Extractive | Reading | Scripted):
+    if not is_generative(llm) or isinstance(llm, Scripted):
         return None
     llm = client_of(llm)
     profile: Any = getattr(llm, "profile", None) or {}

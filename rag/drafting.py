@@ -33,6 +33,7 @@ from .verification import verify_sentence
 LEAK_WORDS = 8  # so many words in a row of our own prompt are a leak, not chance
 REASON_LENGTH = 300
 _PROMPTS = " ".join(re.findall(r"\w+", f"{INSTRUCTIONS} {STRUCTURED_INSTRUCTIONS}".lower()))
+_PROMPTS = _PROMPTS.replace("the passages do not answer the question", "|")  # anyone may say that of their own accord
 HIDDEN = "(a sentence that repeats the assistant's own instructions)"
 NO_ANSWER = "The model says that the passages do not answer the question."
 
@@ -50,6 +51,15 @@ class Drafting:
     tokens: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     check_seconds: float = 0.0
+
+    def read(self, message: BaseMessage) -> str:
+        """Return what a model said, and count the call and its tokens."""
+        self.calls += 1
+        usage = message.usage_metadata if isinstance(message, AIMessage) else None
+        if usage:
+            for name, count in (("input", usage["input_tokens"]), ("output", usage["output_tokens"])):
+                self.tokens[name] = self.tokens.get(name, 0) + count
+        return str(message.text)
 
 
 def supports_structure(llm: BaseChatModel) -> bool:
@@ -76,20 +86,20 @@ def write_answer(
     out.format = "structured" if structured else "text"
     first = build_messages(question, fitted.evidence, texts=fitted.texts, structured=structured)
     if structured:
-        written, drafts, reason = _structured(llm, first, config, out)
+        written, drafts, reason = _structured(llm, first, fitted.evidence, config, out)
         if drafts is None:
             out.format = "text"
             first = build_messages(question, fitted.evidence, texts=fitted.texts)
     if out.format == "text":
         written = yield from _text(llm, first, config, out, stream)
-        drafts, reason = read_answer(written)
+        drafts, reason = read_answer(written, fitted.evidence)
     sentences = _checked(drafts or [], fitted.evidence, out)
     out.reason = _safe_reason(reason) if reason and not sentences else ""
     failed = [n for n, s in enumerate(sentences) if not s.checks.passed]
     if failed and regenerate:
         again = retry_messages(first, written, [sentences[n] for n in failed])
         held = {s.text for s in sentences if s.checks.passed}  # a model may repeat its whole answer
-        second = _second(llm, again, config, out, len(failed), held)
+        second = read_retry(_second(llm, again, fitted.evidence, config, out), len(failed), held=held)
         rewritten = _checked(list(second.values()), fitted.evidence, out, attempt=2)
         for position, better in zip(second, rewritten, strict=True):
             old = sentences[failed[position]]
@@ -103,35 +113,38 @@ def write_answer(
 def _second(
     llm: BaseChatModel,
     messages: Sequence[BaseMessage],
+    evidence: Sequence[Evidence],
     config: RunnableConfig | None,
     out: Drafting,
-    failed: int,
-    held: set[str],
-) -> dict[int, Draft]:
+) -> list[Draft]:
     drafts: list[Draft] | None = None
     if out.format == "structured":
-        _, drafts, _ = _structured(llm, messages, config, out)
+        _, drafts, _ = _structured(llm, messages, evidence, config, out)
     else:
-        drafts, _ = read_answer(_message(llm.invoke(list(messages), config=config), out))
-    return read_retry([d for d in drafts or [] if d.text not in held], failed)
+        drafts, _ = read_answer(out.read(llm.invoke(list(messages), config=config)), evidence)
+    return drafts or []
 
 
 def _text(
     llm: BaseChatModel, messages: Sequence[BaseMessage], config: RunnableConfig | None, out: Drafting, stream: bool
 ) -> Generator[str, None, str]:
     if not stream:
-        return _message(llm.invoke(list(messages), config=config), out)
+        return out.read(llm.invoke(list(messages), config=config))
     whole: AIMessageChunk | None = None
     for chunk in llm.stream(list(messages), config=config):
         piece = chunk if isinstance(chunk, AIMessageChunk) else AIMessageChunk(content=chunk.content)
         whole = piece if whole is None else whole + piece
         if text := str(chunk.text):
             yield text
-    return _message(whole or AIMessageChunk(content=""), out)
+    return out.read(whole or AIMessageChunk(content=""))
 
 
 def _structured(
-    llm: BaseChatModel, messages: Sequence[BaseMessage], config: RunnableConfig | None, out: Drafting
+    llm: BaseChatModel,
+    messages: Sequence[BaseMessage],
+    evidence: Sequence[Evidence],
+    config: RunnableConfig | None,
+    out: Drafting,
 ) -> tuple[str, list[Draft] | None, str | None]:
     """Return what was written, its drafts and reason; drafts are None if the structure was not kept to."""
     try:
@@ -143,23 +156,14 @@ def _structured(
         refusal = str(error).splitlines()[0] if str(error) else type(error).__name__
         out.notes.append(f"The model takes no structure ({refusal[:120]}); it was asked for text.")
         return "", None, None
-    written = _message(result["raw"], out)
+    written = out.read(result["raw"])
     parsed = result["parsed"]
     if not isinstance(parsed, StructuredAnswer):
         why = str(result.get("parsing_error") or "no structure given").splitlines()[0]
         out.notes.append(f"The model did not keep to the structure ({why[:120]}); it was asked for text.")
         return written, None, None
-    drafts, reason = read_structured(parsed)
+    drafts, reason = read_structured(parsed, evidence)
     return written or parsed.model_dump_json(), drafts, reason
-
-
-def _message(message: BaseMessage, out: Drafting) -> str:
-    out.calls += 1
-    usage = message.usage_metadata if isinstance(message, AIMessage) else None
-    if usage:
-        for name, count in (("input", usage["input_tokens"]), ("output", usage["output_tokens"])):
-            out.tokens[name] = out.tokens.get(name, 0) + count
-    return str(message.text)
 
 
 def _checked(

@@ -97,6 +97,6 @@ def answer(
 
 def _whole_and_passed(written: str, evidence: Sequence[Evidence]) -> list[Sentence]:
     """Return the sentences a growing draft begins with; its last one may still get quotations."""
-    drafts, _ = read_answer(written.rpartition("\n")[0])
+    drafts, _ = read_answer(written.rpartition("\n")[0], evidence)
     whole = (verify_sentence(d, evidence) for d in drafts[:-1] if not repeats_prompt(d.text))
     return list(takewhile(lambda sentence: sentence.checks.passed, whole))

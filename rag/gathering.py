@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 from langchain_core.language_models import BaseChatModel
@@ -16,19 +15,13 @@ from langchain_core.runnables import RunnableConfig
 
 from .answer import Evidence
 from .context import fit_passages
-from .extractive import Extractive
+from .drafting import Drafting
+from .llm import model_name
 from .prompt import query_messages, read_queries
-from .reading import Reading
+from .reading import is_generative
 from .retriever import PubMedRetriever, to_evidence
 
 QUERIES_A_ROUND = 3
-
-
-class Gathered(NamedTuple):
-    evidence: tuple[Evidence, ...]
-    queries: tuple[str, ...]
-    calls: int
-    notes: tuple[str, ...]
 
 
 def gather(
@@ -38,29 +31,29 @@ def gather(
     llm: BaseChatModel,
     *,
     rounds: int,
+    out: Drafting,
     window: int | None = None,
     config: RunnableConfig | None = None,
-) -> Gathered:
-    """Return the first evidence followed by what at most `rounds` × 3 further searches add, in turn by rank.
+) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
+    """Return the first evidence followed by what at most `rounds` × 3 further searches add, and these searches.
 
-    `match` of what is added is against the question itself, so that it compares with the rest.
+    What is added goes in turn by rank; its `match` is against the question itself, so that it compares with the rest.
     """
-    if rounds and isinstance(llm, Extractive | Reading):
-        return Gathered(tuple(evidence), (), 0, ("The extractive model asks for no further searches.",))
+    if rounds and not is_generative(llm):
+        out.notes.append(f"The model {model_name(llm)} asks for no further searches.")
+        return tuple(evidence), ()
     known = list(evidence)
     asked: list[str] = []
-    calls = 0
     for _ in range(rounds):
         fitted = fit_passages(question, known, llm, window=window)
         messages = query_messages(question, fitted.evidence, QUERIES_A_ROUND, texts=fitted.texts)
-        wishes = read_queries(str(llm.invoke(messages, config=config).text), QUERIES_A_ROUND)
-        calls += 1
+        wishes = read_queries(out.read(llm.invoke(messages, config=config)), QUERIES_A_ROUND)
         new = [q for q in wishes if q.lower() not in {a.lower() for a in (question, *asked)}]
         if not new:
             break
         asked += new
         known += _added(question, new, retriever, {e.pmid for e in known}, config)
-    return Gathered(tuple(known), tuple(asked), calls, ())
+    return tuple(known), tuple(asked)
 
 
 def _added(

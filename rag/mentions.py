@@ -18,7 +18,7 @@ _DOI = re.compile(
     r"(?:https?://(?:dx\.)?doi\.org/|\bdoi\s*:?\s*)?(\b10\.\d{4,9}/[^\s\"<>\])}]*[^\s\"<>\])}.,;:?!])", re.I
 )
 _BRACKETS = re.compile(r"\[\s*(\d+(?:\s*[,;]\s*\d+)*)\s*\]|\(\s*(\d{7,8}(?:\s*[,;]\s*\d{7,8})*)\s*\)")
-_INTERVAL = re.compile(r"(?:\bCI|interval|range|IQR|=|%)[\s:,]*$", re.IGNORECASE)
+INTERVAL = re.compile(r"(?:\bCI|interval|range|IQR|=|%)[\s:,]*$", re.IGNORECASE)
 _PMID = re.compile(r"[1-9]\d{0,7}")  # NLM: one to eight digits
 
 
@@ -70,7 +70,7 @@ def _one(target: str, start: int, end: int) -> Mention:
 
 
 def _bracketed(match: re.Match[str], text: str, shown: list[str]) -> Iterator[Mention]:
-    if _INTERVAL.search(text[max(0, match.start() - 20) : match.start()]):
+    if INTERVAL.search(text[max(0, match.start() - 20) : match.start()]):
         return
     for number in re.finditer(r"\d+", match[0]):
         start, end = (match.start() + at for at in number.span())

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from .aligning import Alignment, align
 from .deriving import derive
 from .numbers import NOT_CLAIMS, Quantity, find_quantities
-from .quotes import normalise
+from .quotes import find_part, normalise
 
 State = Literal["supported", "derived", "altered", "absent"]
 COPIED = 0.75  # likeness from which a claim is a copy, whose numbers must stand in the same places
@@ -42,7 +42,7 @@ def check_numbers(claim: str, sources: Sequence[str]) -> list[NumberCheck]:
     if not asked:
         return []
     whole = normalise(claim)[0].strip(" .")
-    if any(whole in normalise(source)[0] for source in sources):
+    if any(find_part(whole, source) >= 0 for source in sources):
         return [NumberCheck(q, "supported") for q in asked]
     best = align(claim, sources)
     replaced = _replaced(claim, best) if best and best.likeness >= COPIED else {}

@@ -7,13 +7,15 @@ what a model writes because a passage told it to must still pass verification.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
 from .answer import Evidence, Sentence
+from .mentions import INTERVAL
+from .quotes import find_part, normalise
 
 ABSTAIN = "ABSTAIN:"
 NONE = "NONE"
@@ -178,16 +180,18 @@ class Draft(NamedTuple):
     quotes: tuple[tuple[str, str], ...]
 
 
-_MARK = re.compile(r"\s*\[\s*(?:PMIDs?:?\s*)?(\d+(?:\s*[,;]\s*\d+)*)\s*\]", re.IGNORECASE)
+_PMID = r"(?:PMIDs?:?\s*)?\d+"
+_MARK = re.compile(rf"\s*\[\s*({_PMID}(?:\s*[,;]\s*{_PMID})*)\s*\]", re.IGNORECASE)
 _QUOTE = re.compile(r">\s*\[?(?:PMID:?\s*)?(\d+)\]?\s*:\s*(.+)", re.IGNORECASE)
 _NUMBERED = re.compile(r"(\d{1,2})[.):]\s+(?=\S)")
 
 
-def read_answer(text: str) -> tuple[list[Draft], str | None]:
+def read_answer(text: str, shown: Sequence[Evidence] = ()) -> tuple[list[Draft], str | None]:
     """Parse a model's answer into drafts; the second value is its reason if it abstains.
 
     Lines that are neither sentence nor quotation are taken as sentences without citations, so that nothing a
-    model says escapes the checks.
+    model says escapes the checks. Numbers in brackets that are no PMID of those `shown` are the sentence's own words
+    where they stand so in one of these passages ("SRI[4]"), or are an interval; else a citation.
     """
     drafts: list[Draft] = []
     for line in (raw.strip() for raw in text.splitlines()):
@@ -200,18 +204,35 @@ def read_answer(text: str) -> tuple[list[Draft], str | None]:
             last = drafts[-1]
             drafts[-1] = last._replace(quotes=(*last.quotes, (quote[1], quote[2].strip())))
             continue
-        pmids = [p for mark in _MARK.findall(line) for p in re.split(r"\s*[,;]\s*", mark)]
-        sentence = _MARK.sub("", line).strip()
+        sentence, pmids = _part_marks(line, shown)
         if sentence:
-            drafts.append(Draft(sentence, tuple(dict.fromkeys(pmids)), ()))
+            drafts.append(Draft(sentence, pmids, ()))
     return drafts, None
 
 
-def read_structured(answer: StructuredAnswer) -> tuple[list[Draft], str | None]:
+def _part_marks(line: str, shown: Sequence[Evidence]) -> tuple[str, tuple[str, ...]]:
+    """Return a line without its citation marks, and the PMIDs in them."""
+    pmids: list[str] = []
+
+    def cut(mark: re.Match[str]) -> str:
+        numbers = re.findall(r"\d+", mark[1])
+        before = line[: mark.start()]
+        if not ({e.pmid for e in shown} & set(numbers) or "pmid" in mark[1].lower()):
+            interval = len(numbers) == 2 and max(map(len, numbers)) < 5 and INTERVAL.search(before)
+            there = normalise("".join(before.split()[-1:]) + mark[0])[0].strip()
+            if interval or any(find_part(there, e.text) >= 0 for e in shown):
+                return mark[0]
+        pmids.extend(numbers)
+        return ""
+
+    return _MARK.sub(cut, line).strip(), tuple(dict.fromkeys(pmids))
+
+
+def read_structured(answer: StructuredAnswer, shown: Sequence[Evidence] = ()) -> tuple[list[Draft], str | None]:
     """Turn a structured answer into drafts; the second value is its reason if it abstains."""
     drafts = [
         Draft(
-            " ".join(_MARK.sub("", s.text).split()),
+            " ".join(_part_marks(s.text, shown)[0].split()),
             tuple(dict.fromkeys(c.strip() for c in s.citations)),
             tuple((q.pmid.strip(), q.text) for q in s.quotes),
         )
@@ -221,17 +242,23 @@ def read_structured(answer: StructuredAnswer) -> tuple[list[Draft], str | None]:
     return drafts, None if drafts else answer.missing.strip() or "the passages do not answer the question"
 
 
-def read_retry(drafts: Sequence[Draft], failed: int) -> dict[int, Draft]:
+def read_retry(drafts: Sequence[Draft], failed: int, *, held: Collection[str] = ()) -> dict[int, Draft]:
     """Match the second versions to the failed sentences, by their numbers or, where they have none, in order.
 
-    Returns position among the failed ones (from 0) → draft. Anything more than was asked for is dropped.
+    Returns position among the failed ones (from 0) → draft. Anything more than was asked for is dropped. If sentences
+    that `held` are among them, the model repeated its whole answer: the rest counts in order, whatever its numbers.
     """
-    matched: dict[int, Draft] = {}
-    for order, draft in enumerate(drafts):
+    new = []
+    for draft in drafts:
         number = _NUMBERED.match(draft.text)
-        position = int(number[1]) - 1 if number else order
-        if 0 <= position < failed and position not in matched:
-            matched[position] = draft._replace(text=draft.text[number.end() :] if number else draft.text)
+        bare = draft.text[number.end() :] if number else draft.text
+        if not {bare, draft.text} & set(held):
+            new.append((number, draft._replace(text=bare)))
+    matched: dict[int, Draft] = {}
+    for order, (number, draft) in enumerate(new):
+        position = int(number[1]) - 1 if number and len(new) == len(drafts) else order
+        if 0 <= position < failed:
+            matched.setdefault(position, draft)
     return matched
 
 

@@ -14,6 +14,11 @@ _SAME = str.maketrans(
 )
 _ELLIPSIS = re.compile(r"\s*(?:\[\s*(?:\.\.\.|…)\s*\]|\.\.\.|…)\s*")
 
+# A place within a word or a number: "in|effective", "non-|significant", "2|5 mg", "1|2.5", "12|.5", "12.5|%".
+_WITHIN = re.compile(
+    r"(?<=[^\W_])(?=[-']?[^\W_])|(?<=[^\W_][-'])(?=[^\W_])|(?<=\d[.,])(?=\d)|(?<=\d)(?=[.,]\d| ?%)|(?<=-)(?=\d)"
+)
+
 _RUN = re.compile(r"([!-~]+)|.", re.DOTALL)
 
 
@@ -46,19 +51,36 @@ def normalise(text: str) -> tuple[str, tuple[int, ...]]:
     return "".join(pieces), tuple(origins)
 
 
+def find_part(part: str, text: str, *, start: int = 0) -> int:
+    """Return where a normalised part stands, in whole words and numbers, in a text's comparable form, or -1.
+
+    An em dash parts words, though it is compared as a hyphen.
+    """
+    plain, origins = normalise(text)
+
+    def cut(at: int) -> bool:
+        return bool(_WITHIN.match(plain, at)) and not any(text[o] in "—―" for o in origins[max(0, at - 1) : at + 1])
+
+    at = plain.find(part, start)
+    while at >= 0 and (cut(at) or cut(at + len(part))):
+        at = plain.find(part, at + 1)
+    return at
+
+
 def find_quote(quote: str, text: str) -> tuple[int, int] | None:
     """Return where a quotation stands in a text as [start, end), or None.
 
-    An ellipsis joins parts that must follow each other. A quotation with no letter or digit is none.
+    It begins and ends with whole words and numbers. An ellipsis joins parts that must follow each other. A quotation
+    with no letter or digit is none.
     """
     wanted = [normalise(part)[0].strip() for part in _ELLIPSIS.split(quote.strip().strip('"“”'))]
     wanted = [part for part in wanted if any(c.isalnum() for c in part)]
     if not wanted:
         return None
-    plain, origins = normalise(text)
+    _, origins = normalise(text)
     start = position = -1
     for part in wanted:
-        at = plain.find(part, max(position, 0))
+        at = find_part(part, text, start=max(position, 0))
         if at < 0:
             return None
         start = at if start < 0 else start

@@ -1,8 +1,9 @@
 """The chat model `reader`: the small fine-tuned models of `finetuned`, asked through the same prompts as any other.
 
 It reads each passage for the question and says yes, no or maybe, or chooses the option that the passages support. It
-writes no text of its own: in the assistant's form it answers with the verdict and the sentence it rests on, verbatim.
-Without passages it knows nothing and abstains.
+writes no text of its own: in the assistant's form it answers a question that asks whether something is so with the
+verdict, which nothing verifies, and the sentence that by itself gives it the most of that verdict, verbatim. Without
+passages it knows nothing and abstains.
 """
 
 from __future__ import annotations
@@ -13,13 +14,21 @@ from typing import Any
 
 import numpy as np
 from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import SimpleChatModel
+from langchain_core.language_models import BaseChatModel, SimpleChatModel
 from langchain_core.messages import BaseMessage
 
-from .extractive import best_sentences, choose_passages
+from .extractive import Extractive, choose_passages, rank_sentences
 from .prompt import ABSTAIN, read_prompt
 
 ABSTENTION = "The passages do not answer the question."
+VERDICTS = {"yes": "yes", "no": "no", "maybe": "maybe"}
+CANDIDATES = 5  # sentences of the abstract, those with most of the question, that are read one by one
+# The auxiliary that opens a question, or its clause after "In adults with asthma, …", asks whether something is so.
+_WHETHER = re.compile(
+    r"(?:^|[,;:.?]\s+)(?:(?:and|but|or|so|then)\s+)?(?!(?:can|could|would|will|do) you\b)"
+    r"(?:is|are|was|were|do|does|did|has|have|had|can|could|shall|should|will|would|may|might|must)(?:n't)?\s",
+    re.IGNORECASE,
+)
 _TEXT = re.compile(r"<(?:passage|text)\b[^>]*>\n(.*?)\n</(?:passage|text)>", re.DOTALL)
 _QUESTION = re.compile(r"^Question: (.*?)(?=\n\nOptions:\n|\n\n|\Z)", re.DOTALL | re.MULTILINE)
 _OPTION = re.compile(r"^([A-Z])\. (.+)$", re.MULTILINE)
@@ -44,7 +53,7 @@ class Reading(SimpleChatModel):
         **kwargs: Any,
     ) -> str:
         content = str(messages[-1].content)
-        if "<question>" in content:
+        if any("<question>" in str(message.content) for message in messages):
             return self._cited(messages)
         asked = _QUESTION.search(content)
         options = dict(_OPTION.findall(content[asked.end() :])) if asked else {}
@@ -55,18 +64,29 @@ class Reading(SimpleChatModel):
 
     def _cited(self, messages: Sequence[BaseMessage]) -> str:
         question, passages = read_prompt(messages)
+        if not _WHETHER.search(question):
+            return f"{ABSTAIN} The reader judges only questions that ask whether something is so: Does …? Is …?"
         # The reader hardly notices another drug's name: whether a paper is on the question, shared words tell better.
         speaking, _ = choose_passages(question, passages)
-        chosen = choose_option(question, {"yes": "yes", "no": "no", "maybe": "maybe"}, [p.text for p in speaking])
+        chosen = choose_option(question, VERDICTS, [p.text for p in speaking])
         if chosen is None:
             return f"{ABSTAIN} The reader finds no answer in the passages."
         verdict, _, place = chosen
         best = speaking[place]
-        quoted = best_sentences(question, best.text, 1)
-        if not quoted:
+        sentences = [s.text for s in rank_sentences(question, best.text)[:CANDIDATES]]
+        if not sentences:
             return f"{ABSTAIN} The reader finds no sentence that answers."
-        said = f"{verdict.capitalize()}, as the reader judges: {quoted[0].text}"  # a number here would fail the checks
-        return f'{said} [{best.pmid}]\n> {best.pmid}: "{quoted[0].text}"'
+        from finetuned.reader import LABELS, load_reader
+
+        scores = load_reader().scores([(question, sentence) for sentence in sentences])
+        quoted = sentences[int(scores[:, LABELS.index(verdict)].argmax())]
+        said = f"{verdict.capitalize()}, as the reader judges (unverified): {quoted}"  # a number here would fail checks
+        return f'{said} [{best.pmid}]\n> {best.pmid}: "{quoted}"'
+
+
+def is_generative(llm: BaseChatModel) -> bool:
+    """Return whether a model writes text of its own: it can rewrite a question, ask for searches, mend a sentence."""
+    return not isinstance(llm, Extractive | Reading)
 
 
 def choose_option(question: str, options: dict[str, str], texts: Sequence[str]) -> tuple[str, float, int] | None:

@@ -14,8 +14,8 @@ from pydantic import ConfigDict, field_validator
 
 from indexes.document import STATUSES, Document, Notice, Status
 from indexes.fields import date_from_words
-from indexes.filters import Filter
-from indexes.index import Hit, Index, Mode
+from indexes.filters import Filter, Mode
+from indexes.index import Hit, Index
 
 from .answer import Evidence, Quote
 from .as_of import as_it_was, last_day

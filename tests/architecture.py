@@ -71,15 +71,15 @@ def read_imports(root: Path = ROOT) -> dict[str, Imports]:
 # Left, top, width and height of each package's box; and for each arrow its two ends and where its label starts.
 BOXES = {
     "experiments": (20, 84, 840, 102),
-    "rag": (20, 280, 390, 138),
-    "finetuned": (550, 280, 310, 138),
+    "rag": (20, 280, 390, 144),
+    "finetuned": (550, 280, 310, 144),
     "indexes": (20, 518, 530, 104),
 }
 ARROWS = {
     ("experiments", "rag"): ((130, 186), (130, 280), (142, 218)),
     ("experiments", "indexes"): ((440, 186), (440, 518), (452, 218)),
     ("experiments", "finetuned"): ((690, 186), (690, 280), (702, 218)),
-    ("rag", "indexes"): ((130, 418), (130, 518), (142, 454)),
+    ("rag", "indexes"): ((130, 424), (130, 518), (142, 456)),
     ("rag", "finetuned"): ((410, 332), (550, 332), (452, 354)),
 }
 COLOURS = {"experiments": "#8a5a00", "rag": "#00618f", "finetuned": "#8a3a6e", "indexes": "#00694f"}

@@ -112,6 +112,42 @@ def test_labels(output: str, options: dict[str, str], expected: str) -> None:
     assert (parsed.failure or parsed.value) == expected, parsed
 
 
+GERMS = {"A": "Norovirus", "B": "Rotavirus", "C": "S. aureus", "D": "Clostridioides difficile", "E": "Giardia"}
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("The most likely diagnosis is C. difficile colitis.", UNPARSED),
+        ("C. difficile is a likely cause here.", UNPARSED),
+        ("The answer is E. coli O157:H7.", UNPARSED),
+        ('{"answer_choice": "C. difficile"}', UNPARSED),
+        ("D-dimer should be measured.", UNPARSED),
+        ("A-fib is likely", UNPARSED),
+        ("The answer is B-cell lymphoma", UNPARSED),
+        ("Option A is wrong because B is correct.", UNPARSED),
+        ("Option A is less likely, B is best.", UNPARSED),
+        ("Option A is likely wrong.", UNPARSED),
+        ("Option D (Clostridioides) is correct.", "D"),
+        ("Option B, a virus, is the most likely.", "B"),
+        ("The answer is C. S. aureus.", "C"),
+        ("The answer is D. Clostridioides difficile", "D"),
+        ("D. clostridioides difficile", "D"),
+        ("D. clostridioides", "D"),
+        ("D-Clostridioides difficile", "D"),
+        ("B - Rotavirus", "B"),
+        ("B.Rotavirus", "B"),
+        ("The answer is B. It spreads in winter.", "B"),
+        ("The answer is B. because it spreads in winter.", "B"),
+        ("E", "E"),
+        ("A. norovirus\nC. difficile lives in the gut.\nSo it is a virus.", "A"),  # the second line lists no option
+    ],
+)
+def test_a_letter_that_begins_a_name_is_no_answer(output: str, expected: str) -> None:
+    parsed = parse_choice(output, GERMS)
+    assert (parsed.failure or parsed.value) == expected, parsed
+
+
 def test_a_hedge_is_its_first_letter_only_if_asked() -> None:
     assert parse_choice('{"answer_choice": "C/B"}', DRUGS, first_of_several=True).value == "C"
     assert parse_choice('{"answer_choice": "C/B"}', DRUGS).failure == UNPARSED
@@ -169,6 +205,12 @@ def test_mirage_is_read_as_its_authors_do(output: str, expected: str) -> None:
         ("1/2", UNPARSED),
         ("Normal", UNPARSED),
         ("", UNPARSED),
+        ("Answer: 24,5", UNPARSED),  # 24.5 to a European, and no number at all to an American
+        ("Answer: 1 234", UNPARSED),
+        ("Answer: 1,2345", UNPARSED),
+        ("Answer: 24,5\nfrom 3 values", UNPARSED),  # the last line does not answer in its place
+        ("5,5 mmol/L", UNPARSED),
+        ("The answer is 1,250 mL, as 3 bags", 1250.0),
         ("It cannot be determined from this note.", ABSTAINED),
         ('{"answer": "unknown"}', ABSTAINED),
         ("1E\n0", 0.0),  # the last line; two lines are not one number

@@ -10,10 +10,10 @@ import pytest
 from audit_runs import KnownChecker, write_lines, write_run, yes_no
 from typer.testing import CliRunner
 
-from experiments.audit.audit import Settings, audit_run
+from experiments.audit.audit import Settings, audit_path, audit_run
 from experiments.audit.checker import CHECKERS
 from experiments.audit.records import Frame, Verdict, judgements_path, read_evidence, read_judgements
-from experiments.audit.summary import audit_report
+from experiments.audit.summary import audit_report, audited_claims
 from experiments.cli import app
 from experiments.errors import ExperimentsError
 from experiments.lines import read_lines, to_line
@@ -162,6 +162,53 @@ def test_a_killed_audit_goes_on_and_ends_the_same(tmp_path: Path, index: Path) -
     assert audited(run, index, again) == whole
     assert again.asked
     assert sorted(judgements_path(run).read_bytes().splitlines()) == sorted(content.splitlines())
+
+
+def test_layers_of_another_audit_are_not_this_ones(tmp_path: Path, index: Path) -> None:
+    """What an earlier checker said is out of the report of an audit without one, and back with the first."""
+    run = write_run(tmp_path, yes_no(2), {"arm": [GOOD, BAD]})
+    first = audited(run, index)
+    assert first["arm"]["contradicted"]["value"] == 0.5
+    audit_run(run, Settings(index=index, checker="none"))
+    report = audit_report(run)
+    assert report is not None
+    (task,) = report["tasks"].values()
+    row = task["contenders"]["arm"]
+    assert (row["contradicted"], row["frames"], row["citations"]) == (None, {}, None)
+    assert row["hallucinated"]["value"] == 0
+    assert audited_claims(run) == []
+    assert audited(run, index) == first
+
+
+def test_an_interrupted_audit_leaves_the_last_one_as_it_was(tmp_path: Path, index: Path) -> None:
+    run = write_run(tmp_path, yes_no(2), {"arm": [GOOD, BAD]})
+    audited(run, index)
+    before, made = audit_report(run), audit_path(run).read_bytes()
+    audit_run(run, Settings(index=index, checker="hf:other"), checker=KnownChecker(("", "", "c")))
+    after = audit_report(run)
+    assert after != before
+    audit_path(run).write_bytes(made)  # as if it had not come to its end
+    assert audit_report(run) == before
+
+
+def test_claims_of_an_earlier_answer_are_not_counted(tmp_path: Path, index: Path) -> None:
+    run = write_run(tmp_path, yes_no(1), {"arm": [f"{GOOD} {BAD}"]})
+    audited(run, index)
+    path = next((run / "records").glob("*.jsonl"))
+    (line,) = (line for _, line in read_lines(path))
+    path.write_bytes(to_line({key: value for key, value in line.items() if key != "sum"} | {"output": GOOD}))
+    audited(run, index)
+    assert [one.text for one in audited_claims(run)] == [GOOD]
+
+
+def test_a_changed_abstract_is_shown_as_it_was_judged(tmp_path: Path) -> None:
+    run = write_run(tmp_path, yes_no(1), {"arm": [GOOD]})
+    for text in ("Quorvacept lowered pain in adults.", "Quorvacept lowered pain in many adults with arthritis."):
+        source = write_lines(tmp_path / "papers.jsonl", [PAPERS[0] | {"abstract": text}])
+        build(tmp_path / "index", [source], encoder="hashing")
+        audited(run, tmp_path / "index")
+        (claim,) = audited_claims(run)
+        assert claim.chunk in read_evidence(run)[claim.evidence[0]]
 
 
 def test_a_torn_search_is_made_again(tmp_path: Path, index: Path) -> None:

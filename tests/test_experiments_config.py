@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from conftest import ROOT
 
 from experiments.config import parse_config, read_config
 from experiments.contenders import Contender, Retrieval
@@ -79,6 +80,14 @@ def test_all_fields_are_read() -> None:
         ({"pairs": [{"pair": "huatuogpt-o1-7b", "retrieval": "none"}]}, "retrieval is what the 2×2 varies"),
         ({"compare": [["x:y", "scripted:x closed-book"]]}, "no contender 'x:y'"),
         ({"margin": -1}, "margin is -1; it must be a number from 0"),
+        ({"margin": 0}, "margin is 0; it must be above 0"),
+        ({"margin": float("nan")}, "margin is nan; it must be a number"),
+        ({"training": ["nothere.jsonl"]}, "training: no file nothere.jsonl"),
+        *(
+            ({"contenders": [{"model": "x:y", "cutoff": wrong}]}, f"cutoff is {wrong!r}; write year and month")
+            for wrong in ("Dec 2023", "12/2023", 2023, "2023-13", "2023-12-01")
+        ),
+        ({"tasks": ["meqsum"], "contenders": [{"model": "baseline:random"}]}, "a baseline needs options, and meqsum"),
     ],
 )
 def test_what_is_wrong_is_said_with_the_nearest(fields: dict[str, Any], said: str) -> None:
@@ -120,6 +129,21 @@ def test_a_verdict_by_rules_says_so_in_its_name() -> None:
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.name)
 def test_the_configurations_that_come_with_it_are_valid(path: Path) -> None:
     assert len(read_config(path, index=Path("idx"), data=Path("tasks")).contenders) >= 4
+
+
+def test_the_command_lines_limit_goes_before_every_other(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump(config(limit=30, tasks=[{"name": "sample", "limit": 20}, "pubmedqa"], data="d")))
+    assert [task.limit for task in read_config(path).tasks] == [20, 30]
+    assert [task.limit for task in read_config(path, limit=5).tasks] == [5, 5]
+
+
+@pytest.mark.parametrize("page", ["docs/head-to-head.md", "docs/extending.md"])
+def test_the_configurations_in_the_documentation_are_valid(page: str) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert blocks or "head" not in page
+    for block in blocks:
+        assert parse_config(yaml.safe_load(block)).tasks
 
 
 def test_what_is_no_yaml_mapping_is_refused(tmp_path: Path) -> None:

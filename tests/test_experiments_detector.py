@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from clinrag import app
-from experiments.audit.records import Frame, Judgement, Verdict, judgements_path
+from experiments.audit.records import Frame, Judgement, Verdict
 from experiments.detector.accuracy import accuracy, auroc_area, best_threshold
 from experiments.detector.card import card, correct_audit
 from experiments.detector.correction import Share, corrected_rate
@@ -21,7 +21,6 @@ from experiments.detector.labelled import CONTRADICTED, SUPPORTED, UNSUPPORTED, 
 from experiments.detector.text import markdown
 from experiments.errors import ConfigError, RecordsError
 from experiments.estimates import wilson
-from experiments.lines import append_lines
 
 
 class Ideal:
@@ -197,22 +196,26 @@ def judgement(n: int, contender: str, verdict: Verdict, frame: Frame = Frame.POO
     )
 
 
-def test_an_audits_rates_are_corrected_by_contender(tmp_path: Path) -> None:
+def test_an_audits_rates_are_corrected_by_contender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     items = claims(600)
     found = card(Ideal(items, wrong=5), {"scifact": items})
     rows = [judgement(n, "a", Verdict.CONTRADICTED if n % 4 == 0 else Verdict.SUPPORTED) for n in range(400)]
     rows += [judgement(n, "b", Verdict.CONFLICTING if n % 2 == 0 else Verdict.UNVERIFIABLE) for n in range(400)]
-    rows += [judgement(n, "a", Verdict.CONTRADICTED, Frame.OWN) for n in range(400)]
-    append_lines(judgements_path(tmp_path), rows)
+    monkeypatch.setattr("experiments.detector.card.audited_claims", lambda run: rows if run == tmp_path else [])
+    found["checker"] = "x"
     got = correct_audit(tmp_path, found, "scifact")["contenders"]
     target = found["sets"]["scifact"]["targets"]["contradicted"]
     se, sp = target["sensitivity"]["value"], target["specificity"]["value"]
     assert (got["a"]["reported"], got["b"]["reported"]) == (0.25, 0.5)
     assert got["a"]["value"] == pytest.approx((0.25 + sp - 1) / (se + sp - 1))
-    assert "25.0" in markdown({"checker": "x", **found, "corrected": correct_audit(tmp_path, found, "scifact")})
+    assert "25.0" in markdown({**found, "corrected": correct_audit(tmp_path, found, "scifact")})
     with pytest.raises(RecordsError, match="was not audited"):
         correct_audit(tmp_path / "none", found, "scifact")
-    useless = card(Style(), {"scifact": [Labelled(c.id, "drug helps", c.evidence, c.label, c.cluster) for c in items]})
+    with pytest.raises(ConfigError, match="audited by x, and the card is of y"):
+        correct_audit(tmp_path, found | {"checker": "y"}, "scifact")
+    useless = {"checker": "x"} | card(
+        Style(), {"scifact": [Labelled(c.id, "drug helps", c.evidence, c.label, c.cluster) for c in items]}
+    )
     assert "not estimable" in correct_audit(tmp_path, useless, "scifact")["contenders"]["a"]["why"]
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from lxml import etree
 
-from experiments.curves import equal_mass_bins, reliability_curve, risk_coverage, risk_coverage_curves
+from experiments.curves import reliability_curve, risk_coverage, risk_coverage_curves
 from experiments.estimates import wilson
 from experiments.figures import OUTCOMES, Difference, forest, outcome_bars
+from experiments.metrics.bins import equal_mass_bins
 from experiments.svg import ticks, wrap
 
 NAMESPACE = {"s": "http://www.w3.org/2000/svg"}

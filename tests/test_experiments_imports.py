@@ -149,7 +149,29 @@ def test_wrong_files_are_named_with_place_and_field(tmp_path: Path, benchmark: P
         run({"id": "m0", "output": "A"}, format="jsonl")
     with pytest.raises(ExperimentsError, match="no format 'csv': there are mirage, lm-eval, inspect, jsonl"):
         run({}, format="csv")
+    for field, wrong in (("passages", 5), ("passages", "90010017"), ("seed", "x"), ("tokens_in", "12"), ("calls", 1.5)):
+        with pytest.raises(DataFormatError, match=rf"line 1: field '{field}' is {wrong!r}; a"):
+            run({"id": "m0", "output": "A", field: wrong}, format="jsonl", task="mirage-medmcqa")
+    for slow in ("1", -1, math.nan, True):
+        with pytest.raises(DataFormatError, match="line 1: field 'seconds' is"):
+            run({"id": "m0", "output": "A", "seconds": slow}, format="jsonl", task="mirage-medmcqa")
     assert not (tmp_path / "run").exists()  # nothing is left of an import that failed
+
+
+@pytest.mark.parametrize(
+    ("format", "name"), [("jsonl", "p.jsonl"), ("inspect", "p.json"), ("inspect", "p.eval"), ("lm-eval", "p.jsonl")]
+)
+def test_a_mistyped_path_is_said_so(tmp_path: Path, format: str, name: str) -> None:
+    with pytest.raises(DataFormatError, match=rf"{name}, file: cannot be read \(No such file or directory\)"):
+        import_predictions(format, tmp_path / name, name="x", out=tmp_path / "run", task="sample")
+
+
+def test_an_import_cannot_go_into_a_file(tmp_path: Path, benchmark: Path) -> None:
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(RecordsError, match="cannot be made a folder"):
+        import_predictions(
+            "mirage", write_predictions(tmp_path / "p.jsonl"), benchmark=benchmark, name="x", out=tmp_path / "run"
+        )
 
 
 PUBMEDQA = {

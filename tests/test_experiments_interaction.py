@@ -9,8 +9,9 @@ import pytest
 import statsmodels.api as sm
 from numpy.typing import NDArray
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
-from experiments.interaction import ARMS, CONTRASTS, two_by_two
+from experiments.interaction import ARMS, CONTRASTS, correct_questions, two_by_two
 from experiments.multiplicity import holm
 from experiments.paired import paired_difference
 from experiments.power import smallest_detectable
@@ -83,10 +84,27 @@ def test_simple_effects_are_paired_differences_and_the_three_questions_are_a_fam
     difference = paired_difference(scores["tuned_rag"], scores["tuned"])
     effect = result.effects["rag_in_tuned"]
     assert effect.ci95 == difference.ci95
-    assert effect.smallest_detectable == smallest_detectable(difference)
+    assert effect.smallest_detectable == smallest_detectable(difference.se, difference.df, family=3)
     ps = {name: effect.p or 0 for name, effect in result.effects.items()}
     asked = [ps["rag_over_tuning"], ps["interaction"], max(ps["rag_in_tuned"], ps["tuning_with_rag"])]
     assert list(result.p_holm.values()) == holm(asked)
+
+
+def test_the_questions_of_all_pairs_and_tasks_are_one_family() -> None:
+    results = correct_questions([two_by_two(**arms(seed)) for seed in range(6)])
+    ps = [
+        p
+        for result in results
+        for e in [{name: effect.p for name, effect in result.effects.items()}]
+        for p in (e["rag_over_tuning"], e["interaction"], max(e["rag_in_tuned"] or 0, e["tuning_with_rag"] or 0))
+    ]
+    expected = iter(multipletests(ps, method="holm")[1])
+    for result in results:
+        assert list(result.p_holm.values()) == pytest.approx([next(expected) for _ in range(3)])
+        assert result.family == 18
+        effect = result.effects["interaction"]
+        assert effect.smallest_detectable == smallest_detectable(effect.se, effect.df, family=18)
+    assert correct_questions([]) == []
 
 
 def test_no_interaction_is_found_where_there_is_none() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from fake_runs import QUESTIONS, TEXTS, Fake, build_index, config, write_task
 from langchain_core.messages import AIMessage
 
 from experiments.config import parse_config
@@ -98,8 +99,8 @@ def test_exposed_and_clean_samples_are_told_apart_and_scored(tmp_path: Path) -> 
     assert [row["kind"] for row in strata["rows"] if row["contender"] == "closed"] == [TRAINED]
     rows = {row["kind"]: row for row in strata["rows"] if row["contender"] == "one"}
     near = rows[NEAR]
-    assert (near["exposed"]["n"], near["exposed"]["accuracy"]) == (1, 1.0)
-    assert (near["clean"]["n"], near["clean"]["accuracy"]) == (2, 0.0)
+    assert (near["exposed"]["n"], near["exposed"]["score"]) == (1, 1.0)
+    assert (near["clean"]["n"], near["clean"]["score"]) == (2, 0.0)
     dated = rows["published by the model's cutoff (2022-06)"]
     assert (dated["exposed"]["n"], dated["clean"]["n"], dated["unknown"]) == (1, 1, 1)
 
@@ -158,3 +159,58 @@ def test_it_is_not_looked_for_again_without_need(tmp_path: Path, monkeypatch: py
     run_experiment(config, tmp_path / "run")
     assert (tmp_path / "run" / "leakage.json").read_bytes() == before
     assert callable(check_leakage)
+
+
+def strata_of(run: Path) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """Return what the report says of the one contender's gold abstracts: the row, the summary, the limits."""
+    report = build_report(run)
+    (strata,) = report["strata"].values()
+    rows = {row["kind"]: row for row in strata["rows"]}
+    return rows.get(GOLD, {}), strata["summary"], report["limits"]
+
+
+def test_samples_that_were_not_looked_for_are_unknown_not_clean(tmp_path: Path) -> None:
+    index, task = build_index(tmp_path / "index", TEXTS), write_task(tmp_path / "task.jsonl", QUESTIONS)
+    arm, out = {"name": "rag", "model": "fake:a", "retrieval": {"k": 1}}, tmp_path / "run"
+    run_experiment(config(task, arm, index=str(index), limit=2), out, load_model=lambda spec: Fake())
+    without = config(task, arm, index=str(index), leakage=False)
+    run_experiment(without, out, load_model=lambda spec: Fake())
+    row, summary, limits = strata_of(out)
+    assert (row["exposed"]["n"], row["clean"]["n"], row["unknown"]) == (2, 0, 4)
+    assert summary["n"] == 2
+    assert any("4 of 6 samples were not looked for" in line for line in limits)
+    write_task(task, [f"{question} Really?" for question in QUESTIONS])  # others under the same ids
+    run_experiment(without, out, load_model=lambda spec: Fake())
+    row, summary, _ = strata_of(out)
+    assert (row["exposed"]["n"], row["clean"]["n"], row["unknown"]) == (0, 0, 6)
+
+
+def test_what_was_looked_for_in_another_index_is_left_out(tmp_path: Path) -> None:
+    index, task = build_index(tmp_path / "index", TEXTS), write_task(tmp_path / "task.jsonl", QUESTIONS)
+    arm, out = {"name": "rag", "model": "fake:a", "retrieval": {"k": 1}}, tmp_path / "run"
+    run_experiment(config(task, arm, index=str(index)), out, load_model=lambda spec: Fake())
+    assert strata_of(out)[0]["exposed"]["n"] == 6
+    other = build_index(tmp_path / "other", TEXTS[:2])
+    run_experiment(config(task, arm, index=str(other), leakage=False), out, load_model=lambda spec: Fake())
+    row, summary, limits = strata_of(out)
+    assert row == {}
+    assert GOLD not in summary
+    assert any("not looked for in the index that was searched" in line for line in limits)
+
+
+def test_it_is_looked_for_before_the_models_are_asked_and_without_an_index(tmp_path: Path) -> None:
+    task, out = write_task(tmp_path / "task.jsonl", QUESTIONS), tmp_path / "run"
+    training = tmp_path / "train.jsonl"
+    training.write_text(json.dumps({"question": QUESTIONS[3], "answer": "no"}) + "\n")
+
+    def interrupted(spec: str) -> Any:
+        raise KeyboardInterrupt
+
+    closed = config(task, {"name": "one", "model": "fake:a"}, training=[str(training)])
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(closed, out, load_model=interrupted)
+    (found,) = orjson.loads((out / "leakage.json").read_bytes())["tasks"].values()
+    assert found["exposed"] == {TRAINED: ["q3"]}
+    run_experiment(closed, out, load_model=lambda spec: Fake())
+    ((row,),) = (strata["rows"] for strata in build_report(out)["strata"].values())
+    assert (row["kind"], row["exposed"]["n"], row["clean"]["n"], row["unknown"]) == (TRAINED, 1, 5, 0)

@@ -1,16 +1,15 @@
 """Metrics against scikit-learn, rouge-score and tables worked out by hand."""
 
 import random
-from pathlib import Path
 
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
 from sklearn.metrics import brier_score_loss, f1_score, precision_recall_fscore_support, roc_auc_score
 from sklearn.preprocessing import MultiLabelBinarizer
 
-from experiments.errors import DataFormatError, MetricError, MissingDataError
+from experiments.errors import MetricError
 from experiments.metrics.calibration import auroc, brier, confidences, expected_calibration_error
-from experiments.metrics.codes import categories, read_code_table, valid_code_rate
+from experiments.metrics.codes import categories, valid_code_rate
 from experiments.metrics.outcomes import count_outcomes, mean_costs, pair_accuracy, sample_scores
 from experiments.metrics.sets import macro_f1, micro_f1, names_f1, reciprocal_rank, set_f1
 from experiments.metrics.texts import bertscore, rouge, umls_f1
@@ -91,17 +90,6 @@ def test_codes_by_category_and_validity() -> None:
     assert valid_code_rate([[], []], table) is None
 
 
-def test_code_tables_in_both_formats(tmp_path: Path) -> None:
-    (tmp_path / "a.tsv").write_text('code\tbillable\tdescription\nE11.9\t1\tType 2 "diabetes\nI10\t1\tHigh\n')
-    (tmp_path / "b.txt").write_text("E119    Type 2 diabetes\nI10     High\n")
-    (tmp_path / "c.tsv").write_text("kode\tname\nE119\tx\n")
-    assert read_code_table(tmp_path / "a.tsv") == read_code_table(tmp_path / "b.txt") == {"E119", "I10"}
-    with pytest.raises(DataFormatError, match=r"c\.tsv, line 1: no column `code`"):
-        read_code_table(tmp_path / "c.tsv")
-    with pytest.raises(MissingDataError, match=r"cms\.gov"):
-        read_code_table(tmp_path / "none.txt")
-
-
 def test_lists_with_synonyms_by_hand() -> None:
     gold = [["casirivimab", "REGN10933"], ["imdevimab"], ["sotrovimab"]]
     scores = names_f1(gold, ["Regn10933", "casirivimab", "The imdevimab.", "aspirin"])
@@ -146,9 +134,23 @@ def test_calibration_agrees_with_sklearn() -> None:
 def test_calibration_error_by_hand() -> None:
     confidence = [0.9, 0.1, 0.8, 0.3, 0.6]
     correct = [True, False, False, False, True]
-    # two bins of 3 and 2: (.1 .3 .6 | 0 0 1) and (.8 .9 | 0 1)
-    assert expected_calibration_error(confidence, correct, bins=2) == pytest.approx((0.0 + 0.7) / 5)
-    assert expected_calibration_error([0.75], [True], bins=10) == pytest.approx(0.25)
+    # fewer answers than bins: each is one
+    assert expected_calibration_error(confidence, correct) == pytest.approx((0.1 + 0.1 + 0.8 + 0.3 + 0.4) / 5)
+    # 20 answers in bins of two, in each one of them right: |.5 - their mean|
+    steps = [place / 20 for place in range(20)]
+    by_hand = sum(abs(0.5 - (2 * b + 0.5) / 20) for b in range(10)) / 10
+    assert expected_calibration_error(steps, [True, False] * 10) == pytest.approx(by_hand)
+
+
+def test_calibration_error_knows_no_order_among_answers_of_one_confidence() -> None:
+    # 160 of 200 answers at .8 are right, and 60 of 100 at .6: there is no error, however they are listed
+    answers = [(0.8, True)] * 160 + [(0.8, False)] * 40 + [(0.6, True)] * 60 + [(0.6, False)] * 40
+    for seed in range(3):
+        listed = random.Random(seed).sample(answers, len(answers)) if seed else answers
+        confidence, correct = [p for p, _ in listed], [hit for _, hit in listed]
+        assert expected_calibration_error(confidence, correct) == pytest.approx(0, abs=1e-12)
+    wrong = [(p, hit if p == 0.8 else False) for p, hit in answers]
+    assert expected_calibration_error([p for p, _ in wrong], [hit for _, hit in wrong]) == pytest.approx(0.6 / 3)
 
 
 def test_confidence_is_the_share_of_the_answer_given() -> None:

@@ -10,6 +10,7 @@ import orjson
 import pytest
 from fake_runs import QUESTIONS, TEXTS, Fake, build_index, config, write_task
 
+from experiments.errors import ConfigError
 from experiments.page import page
 from experiments.records import read_records
 from experiments.report import build_report
@@ -116,3 +117,24 @@ def test_an_oracle_reads_the_gold_abstracts(task: Path, index: Path, tmp_path: P
     run_experiment(config(task, arm, index=str(index), leakage=False), out, load_model=lambda spec: model)
     assert {r.sample: r.passages for r in run_records(out)} == {f"q{n}": (str(100 + n),) for n in range(6)}
     assert TEXTS[4] in next(text for text in model.asked if QUESTIONS[4] in text)
+
+
+def test_an_oracle_reads_a_given_context_once_and_takes_what_is_missing_from_the_index(
+    index: Path, tmp_path: Path
+) -> None:
+    rows = [{"id": f"q{n}", "question": q, "answer": "yes", "gold_pmids": [100 + n]} for n, q in enumerate(QUESTIONS)]
+    rows[0]["context"] = "The note says that aspirin was given."
+    rows.append({"id": "none", "question": "Does nothing help?", "answer": "no"})
+    task = tmp_path / "task.jsonl"
+    task.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    arm = {"name": "one", "model": "fake:a", "retrieval": "oracle"}
+    with pytest.raises(ConfigError, match="sample 'q1' has no context of its own, and there is no index"):
+        run_experiment(config(task, arm), tmp_path / "run", load_model=lambda spec: Fake())
+    model = Fake()
+    run_experiment(config(task, arm, index=str(index), leakage=False), tmp_path / "run", load_model=lambda spec: model)
+    asked = {q: next(text for text in model.asked if q in text) for q in (*QUESTIONS, "Does nothing help?")}
+    assert asked[QUESTIONS[0]].count("The note says that aspirin was given.") == 1
+    assert "PubMed" not in asked[QUESTIONS[0]]
+    assert TEXTS[1] in asked[QUESTIONS[1]]
+    assert "<texts>" not in asked[QUESTIONS[1]]
+    assert "<" not in asked["Does nothing help?"]

@@ -18,7 +18,7 @@ from statsmodels.stats.inter_rater import cohens_kappa as reference
 from typer.testing import CliRunner
 
 from clinrag import app
-from experiments.audit.records import Frame, Judgement, Verdict, evidence_path, judgements_path
+from experiments.audit.records import Frame, Judgement, Verdict, evidence_path, judgements_path, read_judgements
 from experiments.errors import ConfigError, DataFormatError, RecordsError
 from experiments.lines import append_lines
 from experiments.metrics.agreement import cohens_kappa
@@ -64,8 +64,10 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(kept: Path) -> Iterator[Path]:
-    """An audited run of which nothing was drawn."""
+def run(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A run with judgements, taken for an audited one, of which nothing was drawn."""
+    pooled = [one for one in read_judgements(kept) if one.frame == Frame.POOLED]
+    monkeypatch.setattr("experiments.review.drawing.audited_claims", lambda run: pooled if run == kept else [])
     yield kept
     key_path(kept).unlink(missing_ok=True)
 

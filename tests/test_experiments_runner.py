@@ -20,14 +20,15 @@ from langchain_core.messages import AIMessage
 
 from experiments import prompts
 from experiments.config import parse_config
-from experiments.errors import RunStoppedError
+from experiments.errors import RecordsError, RunStoppedError
+from experiments.imports import import_predictions
 from experiments.page import page
 from experiments.records import Outcome, read_records
 from experiments.report import build_report
+from experiments.retrieval import read_passages
 from experiments.runner import run_experiment
 from experiments.runs import read_run, records_path, run_records
 from experiments.strategies import STRATEGIES
-from experiments.tasks import get_task
 
 
 @pytest.fixture
@@ -57,23 +58,6 @@ def test_a_changed_sample_runs_again_alone(task: Path, tmp_path: Path) -> None:
     model, out = Fake(), tmp_path / "run"
     run_experiment(config(task), out, load_model=lambda spec: model)
     model.asked.clear()
-    changed = [*QUESTIONS[:2], "Does codeine hurt?", *QUESTIONS[3:]]
-    rows = [json.loads(line) for line in task.read_text().splitlines()]
-    rows[2]["question"] = changed[2]
-    task.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    # the version of a user's own task is its file's hash, so that all its samples are new
-    done = run_experiment(config(task), out, load_model=lambda spec: model)
-    assert done.new == {"one": 6}
-    assert len(list(run_records(out))) == 6
-
-
-def test_with_a_stable_version_only_the_changed_sample_runs_again(
-    task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("experiments.config.get_task", lambda name: replace(get_task(name), version="1"))
-    model, out = Fake(), tmp_path / "run"
-    run_experiment(config(task), out, load_model=lambda spec: model)
-    model.asked.clear()
     rows = [json.loads(line) for line in task.read_text().splitlines()]
     rows[2]["question"] = "Does codeine hurt?"
     task.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -82,6 +66,10 @@ def test_with_a_stable_version_only_the_changed_sample_runs_again(
     assert "Does codeine hurt?" in model.asked[0]
     assert len(lines(out)) == 7
     assert len(list(run_records(out))) == 6  # the old answer is passed over
+    with task.open("a") as file:
+        file.write(json.dumps({"id": "new", "question": "Does insulin cure?", "answer": "no"}) + "\n")
+    done = run_experiment(config(task), out, load_model=lambda spec: model)
+    assert (done.new, done.kept) == ({"one": 1}, {"one": 6})
 
 
 def test_a_changed_prompt_runs_its_strategy_again_and_no_other(
@@ -107,8 +95,15 @@ def test_a_changed_index_runs_again_what_reads_it(task: Path, index: Path, tmp_p
     )
     run_experiment(both, out, load_model=lambda spec: model)
     assert run_experiment(both, out, load_model=lambda spec: model).new == {"one": 0, "two": 0}
-    build_index(index, [TEXTS[0] + " More text in one abstract, under the same PMID.", *TEXTS[1:]])
+    model.asked.clear()
+    new = TEXTS[0] + " More text in one abstract, under the same PMID."
+    build_index(index, [new, *TEXTS[1:]])
     assert run_experiment(both, out, load_model=lambda spec: model).new == {"one": 0, "two": 6}
+    assert new in next(text for text in model.asked if QUESTIONS[0] in text)
+    assert read_passages(out)["100"]["text"] == new
+    build_index(index, TEXTS)  # back: nothing is asked again, and the report shows what is asked now
+    assert run_experiment(both, out, load_model=lambda spec: model).new == {"one": 0, "two": 0}
+    assert read_passages(out)["100"]["text"] == TEXTS[0]
 
 
 def test_models_are_loaded_one_after_the_other(task: Path, tmp_path: Path) -> None:
@@ -297,6 +292,53 @@ def test_a_pair_is_reported_as_two_by_two(tmp_path: Path, index: Path) -> None:
     assert any("they overlap" in line for line in report["verdict"])
     html = page(out, report)
     assert "Fine-tuning or RAG?" in html
+
+
+def test_a_floor_with_nothing_to_draw_on_fails_on_its_samples_only(tmp_path: Path) -> None:
+    task = tmp_path / "task.jsonl"
+    rows: list[dict[str, Any]] = [{"id": str(n), "question": "?", "options": ["x", "y"], "answer": None} for n in "ab"]
+    task.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    floors = config(task, {"model": "baseline:majority"}, {"model": "baseline:random"})
+    done = run_experiment(floors, tmp_path / "run")
+    assert (done.new["baseline:random"], done.errors["baseline:majority"]) == (2, 2)
+
+
+@pytest.mark.parametrize(("right", "other"), [("Aspirin thins blood.", "It does."), (["heparin", "aspirin"], ["rest"])])
+def test_questions_that_cannot_be_answered_are_reported_among_texts_and_lists(
+    tmp_path: Path, right: Any, other: Any
+) -> None:
+    task, out = tmp_path / "task.jsonl", tmp_path / "run"
+    rows = [{"id": "1", "question": "?", "answer": right}, {"id": "2", "question": "?", "answer": other}]
+    task.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {"id": "3", "question": "?", "answer": None}]))
+    (tmp_path / "s.jsonl").write_text('{"output": "I cannot tell."}\n')
+    run_experiment(config(task, {"name": "one", "model": f"scripted:{tmp_path / 's.jsonl'}"}), out)
+    report = build_report(out)
+    assert page(out, report)
+    assert Counter(record.outcome for record in run_records(out)) == {Outcome.CORRECT: 1, Outcome.ABSTAINED: 2}
+
+
+def test_an_imported_contender_is_not_replaced(task: Path, tmp_path: Path) -> None:
+    out, predictions = tmp_path / "run", tmp_path / "p.jsonl"
+    predictions.write_text("".join(json.dumps({"id": f"q{n}", "output": "B"}) + "\n" for n in range(6)))
+    import_predictions("jsonl", predictions, name="one", out=out, task=f"jsonl:{task}")
+    with pytest.raises(RecordsError, match=r"already has another contender 'one', an imported one"):
+        run_experiment(config(task), out, load_model=lambda spec: pytest.fail("loaded for nothing"))
+    run_experiment(config(task, {"name": "two", "model": "fake:a"}), out, load_model=lambda spec: Fake())
+    assert Counter(record.contender for record in run_records(out)) == {"one": 6, "two": 6}
+
+
+def test_what_is_seen_before_is_found_before_any_model_is_asked(task: Path, index: Path, tmp_path: Path) -> None:
+    def load(spec: str) -> Fake:
+        assert (tmp_path / "run" / "leakage.json").is_file()
+        return Fake()
+
+    assert run_experiment(config(task, index=str(index)), tmp_path / "run", load_model=load).new == {"one": 6}
+
+
+def test_a_run_cannot_go_into_a_file(task: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(RecordsError, match="cannot be made a folder"):
+        run_experiment(config(task), tmp_path / "run", load_model=lambda spec: Fake())
 
 
 def test_overhead_is_small(tmp_path: Path) -> None:

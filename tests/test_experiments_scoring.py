@@ -1,5 +1,6 @@
 """From outputs to outcomes, scores and summaries; every figure here is worked out by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from experiments.errors import MetricError, ReadingError
 from experiments.metrics import METRICS, summarise
 from experiments.records import Outcome, Record, Sample
-from experiments.scoring import readings_of, score_again, score_output, score_record
+from experiments.scoring import readings_of, score_output, score_record
 from experiments.tasks import TASKS, get_task
 
 MCQ = Sample("q", "?", "A", {"A": "aspirin", "B": "ibuprofen"})
@@ -100,6 +101,26 @@ def test_of_what_cannot_be_answered_only_an_abstention_is_right(output: str | No
     assert score_output(get_task("sample"), NOTHING, output).outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("task", "gold", "output"),
+    [
+        ("mednli", "A", "A"),
+        ("medcalc-bench", {"value": 2, "low": 1, "high": 3}, "2"),
+        ("codiesp", ["E119"], "E11.9"),
+        ("ncbi-disease", [["Disease", "flu"]], '["Flu"]'),
+        ("bioasq-factoid", ["XIa"], "XIa"),
+        ("bioasq-list", [["a"]], "a"),
+        ("bioasq-summary", ["One two three."], "One two three."),
+    ],
+)
+def test_what_cannot_be_answered_has_every_score_of_its_kind(task: str, gold: Any, output: str) -> None:
+    sample = Sample("q", "?", gold, MCQ.options if task == "mednli" else None)
+    answered = score_output(get_task(task), sample, output).scores
+    nothing = replace(sample, answer=None)
+    assert score_output(get_task(task), nothing, "I don't know").scores == dict.fromkeys(answered, 1.0)
+    assert score_output(get_task(task), nothing, output).scores == dict.fromkeys(answered, 0.0)
+
+
 def test_the_three_readings_of_mirage() -> None:
     task = get_task("mirage-medmcqa")
     outcomes = {
@@ -121,8 +142,7 @@ def test_scoring_again_keeps_the_output_and_what_was_measured() -> None:
     task = get_task("mirage-medmcqa")
     strict = record("mirage-medmcqa", MCQ, '{"answer_choice": "N/A"}', seconds=1.5, tokens_in=3)
     assert (strict.outcome, strict.answer, strict.scores, strict.reading) == ("abstained", None, {}, "strict")
-    other = Record("mednli", "x", "m", "f", "k", "", "A", Outcome.WRONG)
-    (published,) = score_again(task, {"q": MCQ}, [strict, other], reading="published")
+    published = score_record(task, MCQ, strict, reading="published")
     assert (published.outcome, published.answer, published.scores) == ("correct", "A", {"accuracy": 1.0})
     assert (published.output, published.seconds, published.tokens_in, published.key) == (
         strict.output,
@@ -130,8 +150,7 @@ def test_scoring_again_keeps_the_output_and_what_was_measured() -> None:
         3,
         strict.key,
     )
-    (again,) = score_again(task, {"q": MCQ}, [published], reading="strict")
-    assert again == strict
+    assert score_record(task, MCQ, published, reading="strict") == strict
 
 
 def test_an_error_stays_an_error_but_for_published_texts() -> None:
@@ -236,6 +255,7 @@ def test_model_metrics_take_the_best_reference(monkeypatch: pytest.MonkeyPatch) 
     samples = {"1": Sample("1", "?", ["x", "same"]), "2": Sample("2", "?", ["x"])}
     records = [record("meqsum", samples["1"], "same"), record("meqsum", samples["2"], None)]
     assert summarise(get_task("meqsum"), samples, records, metrics=["bertscore"])["bertscore"] == 0.5
+    assert summarise(get_task("meqsum"), samples, records[1:], metrics=["bertscore"])["bertscore"] == 0
 
 
 @pytest.mark.parametrize("name", TASKS)

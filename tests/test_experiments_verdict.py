@@ -24,6 +24,7 @@ BASE = Comparison(
     test="McNemar mid-p",
     discordant=(60, 88),
     smallest_detectable=0.04,
+    se=0.0143,
     df=899.0,
     p_t=0.022,
     p_mcnemar=0.021,
@@ -46,13 +47,19 @@ def test_no_difference_is_not_called_equal_and_says_what_would_have_been_seen() 
 
 
 def test_as_good_as_needs_a_margin_that_was_met() -> None:
-    met = MarginTest(0.03, 0.012, (-0.017, 0.025), shown=True)
+    met = MarginTest(0.03, 0.012, (-0.017, 0.025))
     assert verdict(replace(SAME, equivalence=met)) == (
         "A is as good as B, within 3.0 points (difference 0.4 points; 90 % CI −1.7 to 2.5; p = .01 for equivalence)."
     )
-    missed = MarginTest(0.02, 0.09, (-0.017, 0.025), shown=False)
+    of_four = replace(SAME, equivalence=replace(met, p_holm=0.036), p_holm=0.9, family=4)
+    assert verdict(of_four) == (
+        "A is as good as B, within 3.0 points "
+        "(difference 0.4 points; 90 % CI −1.7 to 2.5; p = .01 for equivalence, Holm p = .04 for 4 comparisons)."
+    )
+    assert verdict(replace(of_four, equivalence=replace(met, p_holm=0.06))).startswith("No difference")
+    missed = MarginTest(0.02, 0.09, (-0.017, 0.025))
     assert verdict(replace(SAME, equivalence=missed)) == verdict(SAME)
-    both = replace(BASE, equivalence=MarginTest(0.06, 0.01, (-0.054, -0.008), shown=True))
+    both = replace(BASE, equivalence=MarginTest(0.06, 0.01, (-0.054, -0.008)))
     assert verdict(both) == (
         "B is better than A by 3.1 points (95 % CI 0.4 to 5.8; p = .02); "
         "the difference lies within the margin of 6.0 points."
@@ -134,12 +141,12 @@ def test_the_three_questions_answered_with_yes() -> None:
     result = grid(Effect(0.05, (0.02, 0.08), 0.001, 0.04), Effect(-0.06, (-0.1, -0.02), 0.003, 0.05), together=0.01)
     assert two_by_two_verdict(result) == [
         "RAG buys more: 5.0 points between general + RAG and tuned closed book "
-        "(95 % CI 2.0 to 8.0; p = .001, Holm p = .001).",
+        "(95 % CI 2.0 to 8.0; p = .001, Holm p = .001 for 3 questions).",
         "RAG changes the general model by +4.0 points (95 % CI 1.0 to 7.0) and the tuned one by +4.0 points "
         "(95 % CI 1.0 to 7.0): they overlap, together they give less than the sum of both (interaction −6.0 "
-        "points; 95 % CI −10.0 to −2.0; p = .003, Holm p = .003).",
+        "points; 95 % CI −10.0 to −2.0; p = .003, Holm p = .003 for 3 questions).",
         "Both together are better than either alone (+4.0 points (95 % CI 1.0 to 7.0) over tuned alone, "
-        "+4.0 points (95 % CI 1.0 to 7.0) over RAG alone).",
+        "+4.0 points (95 % CI 1.0 to 7.0) over RAG alone; p = .01, Holm p = .01 for 3 questions).",
     ]
 
 
@@ -149,7 +156,7 @@ def test_the_three_questions_left_open() -> None:
     )
     assert which == (
         "Whether RAG or fine-tuning buys more was not shown "
-        "(fine-tuning 1.0 points ahead; 95 % CI −2.0 to 4.0; p = .50, Holm p = .50); "
+        "(fine-tuning 1.0 points ahead; 95 % CI −2.0 to 4.0; p = .50, Holm p = .50 for 3 questions); "
         "differences of 4.3 points or more would probably have been seen."
     )
     assert "no departure from simply adding up was shown (interaction 1.0 points;" in add

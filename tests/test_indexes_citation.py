@@ -108,6 +108,8 @@ def test_lists_languages_and_versions(tmp_path: Path) -> None:
     assert document.language == "ger eng"
     assert document.version == 3
     assert read_one(tmp_path, content.replace(' Version="1"', "")).version == 1
+    for version in ("9" * 10, "9" * 20, "-1", "²"):  # no database holds the second
+        assert read_one(tmp_path, content.replace('Version="1"', f'Version="{version}"')).version == 1
 
 
 # ---- dates; their words are in test_indexes_fields

@@ -54,8 +54,8 @@ class Mirror:
         if wanted and body is not None and fault != "no ranges":
             start = int(wanted.removeprefix("bytes=").rstrip("-"))
             status = 206 if start < len(body) else 416
-        if fault.isdigit():
-            status = int(fault)
+        if fault.isdigit() or fault == "loop":
+            status = int(fault) if fault.isdigit() else 302
         if body is None:
             status = 404
         part = (body or b"gone")[start:] if status in (200, 206) else b"an explanation"
@@ -67,6 +67,10 @@ class Mirror:
             http.send_header("Content-Range", f"bytes {shown}-{len(body or b'') - 1}/{len(body or b'')}")
         if status in (429, 503):
             http.send_header("Retry-After", self.retry_after)
+        if fault == "loop":
+            http.send_header("Location", http.path)
+        if fault == "no gzip":
+            http.send_header("Content-Encoding", "gzip")
         if fault != "no length":
             http.send_header("Content-Length", str(len(part)))
         http.end_headers()
@@ -204,6 +208,13 @@ def test_patience_ends(tmp_path: Path, mirror: Mirror, fault: str, reason: str) 
     assert slept == [1, 2, 4, 8, 16]
     assert sum(path.endswith(name) for path, _ in mirror.requests) == ATTEMPTS
     assert not list(tmp_path.glob("*.gz"))
+
+
+@pytest.mark.parametrize(("fault", "reason"), [("loop", "redirect"), ("no gzip", "decompressing")])
+def test_a_server_that_never_makes_sense_is_named(tmp_path: Path, mirror: Mirror, fault: str, reason: str) -> None:
+    mirror.faults[""] = [fault] * 999  # of the list of files
+    with pytest.raises(NetworkError, match=rf"{ATTEMPTS} attempts failed.* {reason}"):
+        download(tmp_path, "baseline", base_url=mirror.url, sleep=lambda _: None)
 
 
 def test_a_later_run_goes_on_where_the_first_one_failed(tmp_path: Path, mirror: Mirror) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from indexes import Index, build, evaluate
 from indexes.errors import SourceError
-from indexes.evaluation import Question, ndcg_at, read_questions, recall_at, reciprocal_rank
+from indexes.evaluation import ndcg_at, recall_at, reciprocal_rank
+from indexes.questions import Question, read_questions
 
 
 def test_metrics_against_scikit_learn_and_by_hand() -> None:
@@ -56,6 +57,12 @@ def test_evaluation_is_the_mean_over_questions(sample_index: Index) -> None:
         ('{"qid": "1", "question": "x", "gold_pmids": ["1"]}\n{"qid": "2"}', r"q\.jsonl:2"),
         ("not json", r"q\.jsonl:1"),
         ("[1]", r"q\.jsonl:1"),
+        ('{"qid": "1", "question": " ", "gold_pmids": ["1"]}', r"q\.jsonl:1: it has no question"),
+        ('{"question": "x", "gold_pmids": ["1"]}', r"q\.jsonl:1: it has no qid"),
+        *(
+            (f'{{"qid": "1", "question": "x", "gold_pmids": {gold}}}', r"q\.jsonl:1: gold_pmids is no list of PMIDs")
+            for gold in ('"12345"', "12345", "null", '["x"]', "[true]", "[1.5]", '["0"]', '["1234567890"]')
+        ),
     ],
 )
 def test_bad_question_files(tmp_path: Path, text: str, words: str) -> None:
@@ -65,6 +72,12 @@ def test_bad_question_files(tmp_path: Path, text: str, words: str) -> None:
         read_questions(path)
     with pytest.raises(SourceError, match="cannot read"):
         read_questions(tmp_path / "none")
+
+
+def test_gold_pmids_are_read_as_pubmed_writes_them(tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    path.write_text('{"qid": 7, "question": " x ", "gold_pmids": ["0000001", 2]}\n')
+    assert read_questions(path) == [Question("7", "x", frozenset({"1", "2"}))]
 
 
 def test_bm25_on_real_abstracts(shared: Path, tmp_path: Path) -> None:

@@ -102,8 +102,8 @@ class Entrez:
         start, count = int(data["retstart"]), int(data["retmax"])
         assert start + count <= 9_999
         pmids = self.searches[int(data["WebEnv"][1:])][start : start + count]
-        if fault == "short":
-            pmids = pmids[1:]
+        if fault.startswith("short"):
+            pmids = pmids[3 if fault == "shorter" else 1 :]
         records = "".join(record(pmid) for pmid in pmids)
         if fault == "broken":
             records = records[: len(records) // 2]
@@ -207,6 +207,15 @@ def test_records_that_never_come_are_counted(tmp_path: Path, entrez: Entrez) -> 
     assert (result.records, result.missing) == (19, 1)
 
 
+def test_records_that_did_not_come_are_asked_for_again_by_the_next_run(tmp_path: Path, entrez: Entrez) -> None:
+    for faults, left, new in ((["short"] * 3, 1, 19), (["shorter"] * 3, 1, 0), (["shorter", ""], 0, 1)):
+        entrez.faults["efetch.fcgi"] = list(faults)
+        result = fetch(tmp_path, "asthma", maximum=20, batch=10, base_url=entrez.url, sleep=no_wait)
+        assert (result.missing, result.new) == (left, new), "of two answers, that with more records is kept"
+        assert pmids(tmp_path) == list(range(1 + left, 21))
+        assert not list(tmp_path.glob(".fetch*"))
+
+
 def test_a_later_run_goes_on(tmp_path: Path, entrez: Entrez) -> None:
     entrez.faults["efetch.fcgi"] = ["", *["500"] * 6]
     with pytest.raises(NetworkError, match=r"goes on from there"):
@@ -219,9 +228,10 @@ def test_a_later_run_goes_on(tmp_path: Path, entrez: Entrez) -> None:
     assert [d["retstart"] for tool, d in entrez.requests if tool == "efetch.fcgi"] == ["10", "20"]
 
 
-def test_a_damaged_file_of_an_earlier_run_is_fetched_again(tmp_path: Path, entrez: Entrez) -> None:
+@pytest.mark.parametrize("cut", [5, 30, 60, -20])
+def test_a_damaged_file_of_an_earlier_run_is_fetched_again(tmp_path: Path, entrez: Entrez, cut: int) -> None:
     files = fetch(tmp_path, "asthma", maximum=25, batch=10, base_url=entrez.url, sleep=no_wait).files
-    files[1].write_bytes(files[1].read_bytes()[:-20])
+    files[1].write_bytes(files[1].read_bytes()[:cut])
     assert fetch(tmp_path, "asthma", maximum=25, batch=10, base_url=entrez.url, sleep=no_wait).new == 10
     assert pmids(tmp_path) == list(range(1, 26))
 

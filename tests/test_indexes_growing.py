@@ -22,6 +22,7 @@ from indexes.dense import Dense
 from indexes.document import STATUSES, to_dict
 from indexes.errors import IndexesError, SourceError
 from indexes.manifest import read_manifest
+from indexes.storage import sha256_file
 from indexes.store import Store
 
 Write = Callable[..., Path]
@@ -177,6 +178,7 @@ def make_format_1(directory: Path) -> None:
     keep = ("metric", "recall_at_10", "recall_queries")
     manifest |= {"format": 1, "faiss": {"factory": "IDMap2,Flat"} | {key: manifest["faiss"][key] for key in keep}}
     del manifest["changed"], manifest["sum"]
+    manifest["files"] = {str(p.relative_to(folder)): sha256_file(p) for p in folder.rglob("*") if p.is_file()}
     (directory / "manifest.json").write_text(json.dumps(manifest))
 
 
@@ -204,6 +206,16 @@ def test_an_index_of_format_1_opens_and_an_update_renews_it(tmp_path: Path, firs
     assert verify(tmp_path / "old") == []
     with Index(tmp_path / "old") as old:
         assert old.get("30").status == "ok"  # type: ignore[union-attr]
+
+
+def test_an_update_without_news_renews_format_1_too(tmp_path: Path, first: Path) -> None:
+    build(tmp_path / "old", [first], encoder="hashing")
+    make_format_1(tmp_path / "old")
+    assert verify(tmp_path / "old") == []
+    run = CliRunner().invoke(app, ["index", "update", str(tmp_path / "old"), str(first)])
+    assert run.exit_code == 0, run.output
+    assert read_manifest(tmp_path / "old").format == 2
+    assert verify(tmp_path / "old") == []
 
 
 @pytest.fixture

@@ -124,6 +124,8 @@ def test_what_a_document_is_written_as_is_read_back(tmp_path: Path) -> None:
         (GOOD | {"year": True}, "year is not a year"),
         (GOOD | {"date": "soon"}, "date has no year"),
         (GOOD | {"version": 0}, "version is not"),
+        (GOOD | {"version": 10**9}, "version is not"),
+        (GOOD | {"version": 2**64 - 1}, "version is not"),
         (GOOD | {"status": "fine"}, "status is none of ok, corrected, concern, retracted"),
         (GOOD | {"notices": [1]}, "notices is not a list"),
         ([1, 2], "JSON, but not an object"),

@@ -109,11 +109,20 @@ def test_scoring_given_documents(index: LexicalIndex) -> None:
     assert scores[0] == pytest.approx(bm25(["cholesterol"], 2), rel=0.02)
 
 
-def test_idf_sum(index: LexicalIndex) -> None:
+def test_coverage_by_hand(index: LexicalIndex) -> None:
     def idf(n: int) -> float:
         return math.log(1 + (5 - n + 0.5) / (n + 0.5))
 
-    assert index.idf_sum("Which statins lower zebras?") == pytest.approx(idf(2) + idf(1) + idf(0))
+    statin, lower, zebra = idf(2), idf(1), idf(0)
+    texts = ["Statins, statins and statins.", "A zebra lowered its head.", "Which does why?", ""]
+    found = index.coverage("Which statins lower zebras, and why does it?", texts)
+    total = statin + lower + zebra
+    assert found == pytest.approx([statin / total, (lower + zebra) / total, 0, 0])
+    assert index.coverage("Why does it?", ["Why does it? It does."]) == [0]
+
+
+def test_words_of_form_are_dropped_as_they_are_stemmed(index: LexicalIndex) -> None:
+    assert index.terms("Why does aspirin help?") == ["aspirin", "help"]
 
 
 def test_convex_sum_by_hand() -> None:

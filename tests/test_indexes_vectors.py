@@ -205,7 +205,7 @@ def test_factory_by_size(documents: int, factory: str) -> None:
     assert make_empty(factory, 384).d == 384
 
 
-@pytest.mark.parametrize("factory", ["nonsense", "IDMap2,Flat", "PCA16,Flat", "IVF16,Flat,Refine(Flat)"])
+@pytest.mark.parametrize("factory", ["nonsense", "IVF0,Flat", "IDMap2,Flat", "PCA16,Flat", "IVF16,Flat,Refine(Flat)"])
 def test_unusable_factories_are_named(factory: str) -> None:
     with pytest.raises(IndexesError, match="IVF"):
         make_empty(factory, 32)
@@ -214,6 +214,12 @@ def test_unusable_factories_are_named(factory: str) -> None:
 def test_more_lists_than_documents() -> None:
     with pytest.raises(IndexesError, match="64 lists, there are 10 documents"):
         train(make_empty("IVF64,SQ8", 8), np.eye(10, 8, dtype=np.float32))
+
+
+@pytest.mark.parametrize(("factory", "codes"), [("IVF8,PQ4x4fs", 16), ("IVF4,PQ4", 256)])
+def test_more_codes_than_documents(factory: str, codes: int) -> None:
+    with pytest.raises(IndexesError, match=rf"on 10 documents: .*\(10\).*\({codes}\); give a smaller one"):
+        train(make_empty(factory, 8), np.eye(10, 8, dtype=np.float32))
 
 
 @pytest.mark.parametrize(("share", "n"), [(1.0, 200), (0.98, 500), (0.5, 10), (0.0, 3)])

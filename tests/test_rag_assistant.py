@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gzip
 import json
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,15 @@ from indexes import Filter, Index, Status
 from rag import Assistant, PubMedRetriever, RagError, load_llm
 from rag.answer import Evidence
 from rag.errors import ModelError
-from rag.extractive import Extractive, best_sentences
-from rag.prompt import build_messages, read_answer, read_prompt
+from rag.extractive import Extractive, best_sentences, rank_sentences
+from rag.prompt import (
+    StructuredAnswer,
+    StructuredSentence,
+    build_messages,
+    read_answer,
+    read_prompt,
+    read_structured,
+)
 from rag.verification import verify_sentence
 
 QUESTION = "Do Brackley low-carbohydrate meals lower the number of migraine days?"
@@ -66,6 +75,46 @@ def test_answers_are_parsed_strictly() -> None:
         ("Chatter without a source.", (), ()),
     ]
     assert read_answer("abstain: no trial was found") == ([], "no trial was found")
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "citations"),
+    [
+        # what stands so in the passage is the sentence's own
+        ("Response SRI[4] rose [31].", "Response SRI[4] rose.", ("31",)),
+        ("As shown before [3, 4]. [31]", "As shown before [3, 4].", ("31",)),
+        ("It took 15 days (95% CI [12, 19]). [31]", "It took 15 days (95% CI [12, 19]).", ("31",)),
+        ("Days: 15 (range [12, 20]) [31]", "Days: 15 (range [12, 20])", ("31",)),  # an interval, if another one
+        # what does not, is a citation, known or not
+        ("Response rose [4]. [31]", "Response rose.", ("4", "31")),
+        ("Response rose [12345678].", "Response rose.", ("12345678",)),
+        ("Rose to 95% [12345678, 12345679].", "Rose to 95%.", ("12345678", "12345679")),
+        ("As shown before [31].", "As shown before.", ("31",)),
+        ("Both agree. [PMID 31, PMID 32]", "Both agree.", ("31", "32")),
+        ("Both agree. [PMIDs: 31; PMID: 32]", "Both agree.", ("31", "32")),
+    ],
+)
+def test_brackets_of_the_passage_itself_are_no_citations(line: str, text: str, citations: tuple[str, ...]) -> None:
+    own = "T\nResponse SRI[4] rose. As shown before [3, 4]. It took 15 days (95% CI [12, 19]). As shown before [31]."
+    (draft,), _ = read_answer(line, [evidence("31", own)])
+    assert (draft.text, draft.citations) == (text, citations)
+    written = StructuredAnswer(sentences=[StructuredSentence(text=line, citations=["31"], quotes=[])])
+    assert read_structured(written, [evidence("31", own)])[0][0].text == text
+
+
+def test_every_sentence_of_real_abstracts_passes_verbatim(shared: Path) -> None:
+    """The default model copies sentences: none may be struck, whatever stands in brackets in it."""
+    struck = count = 0
+    with gzip.open(shared / "pubmed" / "abstracts-00.jsonl.gz", "rt", encoding="utf-8") as lines:
+        for record in map(json.loads, islice(lines, 600)):
+            paper = evidence(record["pmid"], f"{record.get('title') or ''}\n{record['abstract']}")
+            for sentence in rank_sentences("x", paper.shown_text):
+                said = f'{sentence.text} [{paper.pmid}]\n> {paper.pmid}: "{sentence.text}"'
+                (draft, *_), _ = read_answer(said, [paper])
+                count += 1
+                struck += not verify_sentence(draft, [paper]).checks.passed
+    assert count > 4000
+    assert struck == 0
 
 
 def test_passages_cannot_break_out_of_their_tags() -> None:

@@ -127,7 +127,7 @@ def test_filter_is_used_shown_and_taken_off(index: Index) -> None:
         ("since=x", "year"),
         ("colour=red", "colour"),
         ("status=good", "concern"),
-        ("since=9 until=8", "later"),
+        ("since=2009 until=2008", "later"),
         ('"', "quot"),
     ],
 )

@@ -38,6 +38,10 @@ def test_tables(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "t.tsv.gz", "wt") as file:
         file.write("code\tbillable\nA000\t1\nE11.9\t1\n")
     assert read_codes(tmp_path / "t.tsv.gz") == {"A000", "E119"}
+    (tmp_path / "official.txt").write_text("E119    Type 2 diabetes\nU071    COVID-19\n", encoding="utf-8")
+    official = read_codes(tmp_path / "official.txt")
+    assert official == {"E119", "U071"}
+    assert check_codes("COVID-19 (U07.1) by ICD-10.", official) == []
     (tmp_path / "bad.txt").write_text("nothing\n", encoding="utf-8")
     with pytest.raises(RagError, match="has no ICD-10-CM code in its first column"):
         read_codes(tmp_path / "bad.txt")

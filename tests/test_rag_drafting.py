@@ -130,6 +130,19 @@ def test_second_versions_go_to_the_sentences_they_name():
     assert {n: d.text for n, d in read_retry([Drafted("x", (), ()), Drafted("y", (), ())], 1).items()} == {0: "x"}
 
 
+@pytest.mark.parametrize("numbers", [("", "", ""), ("1. ", "2. ", "3. ")])
+def test_a_whole_answer_written_again_mends_its_failed_sentence_and_repeats_none(sample_index, quoted, numbers):
+    other = next(s for s in sample_index.get(PMID).text.split("\n") if quoted not in s)
+    first = [good(quoted), "It works.", good(other)]
+    second = [good(quoted), f'Gestavorin was studied. [{PMID}]\n> {PMID}: "{quoted}"', good(other)]
+    answer, _ = ask(sample_index, "\n".join(first), "\n".join(n + s for n, s in zip(numbers, second, strict=True)))
+    assert [s.text for s in answer.sentences] == [quoted, "Gestavorin was studied.", other]
+
+
+def test_a_model_that_says_in_its_own_words_that_nothing_answers_leaks_nothing():
+    assert not repeats_prompt("The passages do not answer the question.")
+
+
 def test_structured_and_text_give_the_same_answer(sample_index, quoted):
     structure = {"sentences": [{"text": quoted, "citations": [PMID], "quotes": [{"pmid": PMID, "text": quoted}]}]}
     by_text, _ = ask(sample_index, good(quoted))

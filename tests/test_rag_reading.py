@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from langchain_core.messages import HumanMessage
 
+from indexes import Index
+from rag import Assistant
+from rag.answer import Checks, Sentence
 from rag.llm import load_llm
+from rag.prompt import build_messages, retry_messages
 from rag.reading import ABSTENTION, choose_option
 
 PROMPT = """<passages>
@@ -91,11 +95,71 @@ def test_other_options_are_judged_as_claims_by_the_verifier(monkeypatch: pytest.
     assert fixed.asked[1] == ("In adults given zinc, what happened to fever: decreased", "Fever fell.")
 
 
+ASK = "<passages>\n{}\n</passages>\n\n<question>\n{}\n</question>"
+PASSAGE = '<passage pmid="{}" year="2020" design="trial" status="ok" match="{}">\nZinc.\n{}\n</passage>'
+LOWERED = "Zinc lowered fever."
+
+
+def said(*passages: str, question: str = "Does zinc lower fever?") -> str:
+    return load_llm("reader").invoke([HumanMessage(ASK.format("\n\n".join(passages), question))]).text
+
+
 def test_in_the_assistant_it_cites_a_sentence_and_leaves_papers_off_the_question_out(reader: Fixed) -> None:
-    passage = (
-        '<passage pmid="{}" year="2020" design="trial" status="ok" match="{}">\nZinc.\nZinc lowered fever.\n</passage>'
+    assert said(PASSAGE.format(7, "0.950", LOWERED)) == (
+        f'Yes, as the reader judges (unverified): {LOWERED} [7]\n> 7: "{LOWERED}"'
     )
-    ask = "<passages>\n{}\n</passages>\n\n<question>\nDoes zinc lower fever?\n</question>"
-    said = load_llm("reader").invoke([HumanMessage(ask.format(passage.format(7, "0.950")))]).text
-    assert said == 'Yes, as the reader judges: Zinc lowered fever. [7]\n> 7: "Zinc lowered fever."'
-    assert load_llm("reader").invoke([HumanMessage(ask.format(passage.format(8, "0.500")))]).text.startswith("ABSTAIN:")
+    assert said(PASSAGE.format(8, "0.300", LOWERED)).startswith("ABSTAIN:")
+
+
+class Reads:
+    """Says yes of a text as surely as `yes` says."""
+
+    def __init__(self, yes: dict[str, float]):
+        self.yes = yes
+
+    def scores(self, pairs):  # type: ignore[no-untyped-def]
+        said = [self.yes.get(text, 0.9) for _, text in pairs]
+        return np.array([[yes, 0.95 - yes, 0, 0.05] for yes in said], dtype=np.float32)
+
+
+def test_it_quotes_the_sentence_that_gives_it_the_most_of_its_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = "Zinc lowered fever in the treated. Does zinc lower fever was the question."  # the second has more words
+    monkeypatch.setattr(
+        "finetuned.reader.load_reader",
+        lambda: Reads({"Zinc lowered fever in the treated.": 0.8, "Does zinc lower fever was the question.": 0.3}),
+    )
+    assert "(unverified): Zinc lowered fever in the treated. [7]" in said(PASSAGE.format(7, "0.950", body))
+
+
+@pytest.mark.parametrize(
+    ("question", "whether"),
+    [
+        ("What are the side effects of zinc?", False),
+        ("How is fever diagnosed?", False),
+        ("Which dose of zinc lowers fever?", False),
+        ("Can you list the uses of zinc?", False),
+        ("Isn't zinc good for fever?", True),
+        ("In children with fever, does zinc help?", True),
+        ("Does zinc lower fever? And in children?", True),
+    ],
+)
+def test_it_judges_only_whether_something_is_so(reader: Fixed, question: str, whether: bool) -> None:
+    assert said(PASSAGE.format(7, "0.950", LOWERED), question=question).startswith(
+        "Yes" if whether else "ABSTAIN: The reader"
+    )
+
+
+def test_it_is_asked_no_second_time_where_its_sentence_fails(
+    sample_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finetuned.reader.load_reader", lambda: Reads({}))
+    failing = Checks(True, True, False, True, True, problems=("not verbatim",))
+    monkeypatch.setattr(
+        "rag.drafting.verify_sentence", lambda d, e, attempt: Sentence(d.text, d.citations, (), failing, attempt)
+    )
+    question = "Does gestavorin at night from the first trimester prevent pre-eclampsia in singleton pregnancies?"
+    answer = Assistant(sample_index, "reader").ask(question)
+    assert [s.text.partition(":")[0] for s in answer.struck] == ["Yes, as the reader judges (unverified)"]
+    assert answer.trace.model_calls == 1
+    again = retry_messages(build_messages(question, answer.evidence), "x", answer.struck)
+    assert load_llm("reader").invoke(again).text.startswith("Yes, as the reader judges")

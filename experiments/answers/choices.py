@@ -4,7 +4,8 @@ Read are, the most explicit first: a JSON field (`{"answer_choice": "A"}`), a bo
 answer is (B)", and an output whose first or last line is a letter, a letter and its text, or an option's
 text. What comes first in this order counts, even if reasoning before it says otherwise. Not guessed:
 several letters ("A/B"), letters that contradict each other, a letter with another option's text, a letter
-that was not offered, "none of the above" where that is no option. With `first_of_several` an answer that
+that was not offered, the first letter of a name ("C. difficile", "D-dimer"), "none of the above" where that is no
+option. With `first_of_several` an answer that
 hedges in one place ("A/B") is read as its first letter, as MIRAGE's authors do; without, it is unparsed.
 """
 
@@ -23,11 +24,13 @@ _PREFIX = re.compile(
 _SEVERAL = re.compile(
     r"^\(?([A-Z])\)?((?:\s*(?:/|,|;|&|\+|\band\b|\bor\b|\bvs\b)+\s*(?:or |and )?\(?[A-Z]\)?(?![\w']))+)"
 )
-_LETTER_TEXT = re.compile(r"^[(\[]?([A-Z])[)\]]?\s*(?:[.:)\]\-–—=,]|\*\*)\s*(\S.*)$", re.DOTALL)
+_LETTER_TEXT = re.compile(r"^[(\[]?([A-Z])[)\]]?(\s*(?:[.:)\]\-–—=,]|\*\*)\s*)(\S.*)$", re.DOTALL)
 _LETTER = re.compile(r"^[(\[]?([A-Za-z])[)\]]?[.:]?$")
 _LETTER_PROSE = re.compile(
-    r"^(?:\(([A-Z])\)|([A-Z])(?=[.,;:)]|$|\s+(?:because|since|as|which|is|due|for|based|-|–|\()))"
+    r"^(?:\(([A-Z])\)|([A-Z])(?=[,;:)]|\.?$|\.?\s+(?:because|since|as|which|is|due|for|based|-|–|\()))"
 )
+_JOINS_A_NAME = re.compile(r"[.\-–]\s*|\s+[.\-–]")  # after a letter: "C. difficile", "D-dimer"
+_STARTS_A_TEXT = re.compile(r"[^a-z]|(?:the|an?|it|this|because|since|as|due)\b")
 
 
 def parse_choice(output: str, options: dict[str, str], *, first_of_several: bool = False) -> Parsed:
@@ -45,7 +48,7 @@ def parse_choice(output: str, options: dict[str, str], *, first_of_several: bool
     lines = [line for line in text.splitlines() if line.strip()]
     named = [letters for part in (text, lines[0], lines[-1]) if (letters := read_value(part, options))]
     if named:  # lines between them cannot answer, but they can contradict: a list of all options is no answer
-        named += [listed[1] for line in lines[1:-1] if (listed := _LETTER_TEXT.match(line))]
+        named += [listed[0] for line in lines[1:-1] if (listed := _letter_text(line, options))]
         return _one(named, options, first_of_several)
     return ABSTAINED if text_cannot_tell(text) else unparsed("no option is named as the answer")
 
@@ -81,13 +84,28 @@ def read_value(value: str, options: dict[str, str], *, declared: bool = False) -
         return found[1].upper()
     if (found := _SEVERAL.match(value)) and found[1] in options:  # "N/A" is none of them
         return "".join(dict.fromkeys([found[1], *re.findall(r"\b[A-Z]\b", found[2])]))
-    if found := _LETTER_TEXT.match(value):
-        letter, text = found[1], found[2]
+    if listed := _letter_text(value, options):
+        letter, text = listed
         others = [other for other, option in options.items() if plain(option) == plain(text)]
         return letter if not others or letter in others else "".join((letter, *others))
     if declared and (found := _LETTER_PROSE.match(value)):
         return found[1] or found[2]
     return _starts_with(value, options)
+
+
+def _letter_text(value: str, options: dict[str, str]) -> tuple[str, str] | None:
+    """Return a letter and the text behind it; None where the letter is the first of a name.
+
+    Behind a full stop or hyphen the text must be the option's own, or begin as no name goes on.
+    """
+    found = _LETTER_TEXT.match(value)
+    if found is None:
+        return None
+    letter, between, text = found[1], found[2], found[3]
+    own, said = plain(options.get(letter, "")), plain(text)
+    matches = bool(own and said) and (said.startswith(own) or own.startswith(said))
+    apart = between[-1].isspace() and _STARTS_A_TEXT.match(text)
+    return None if _JOINS_A_NAME.fullmatch(between) and not (matches or apart) else (letter, text)
 
 
 def _starts_with(value: str, options: dict[str, str]) -> str:

@@ -27,10 +27,11 @@ _SENTENCE = re.compile(
     re.IGNORECASE,
 )
 _IS_CORRECT = re.compile(
-    r"\b(?:option|choice|answer) (\(?[A-Z]\)?)[^\n.]{0,20}? is "
-    r"(?:the )?(?:most )?(?:correct|right|best|likely)",
+    r"\b(?:option|choice|answer) (\(?[A-Z]\)?)"
+    r"(?:(?!(?-i:\b[A-Z]\b)|\b(?:is|are|was|not|less|wrong|incorrect)\b)[^\n.]){0,20}? is"
+    r" (?:the )?(?:most )?(?:correct|right|best|likely)\b(?!-| (?:to be )?(?:not|wrong|incorrect|false)\b)",
     re.IGNORECASE,
-)
+)  # nothing between that could speak of another option: "A is wrong because B is correct"
 _THINK = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 
 

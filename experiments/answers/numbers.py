@@ -1,8 +1,8 @@
 """Numbers, dates and durations, read strictly (clinical calculations).
 
 A number is read from a JSON field, a box, "the answer is …", or an output or last line that holds exactly one
-number. Units behind it are passed over, thousands commas and 1.2e3 understood; ranges, fractions and several
-different numbers in one place are unparsed.
+number. Units behind it are passed over, thousands commas and 1.2e3 understood; ranges, fractions, several different
+numbers in one place, and what two conventions read differently ("24,5", "1 234") are unparsed.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ _S = r"[^\S\n]?"  # a blank, but not the end of a line
 _NUMBER = rf"[-+−]?(?:\d{{1,3}}(?:,\d{{3}})+|\d+)?(?:\.\d+|(?<=\d))(?:{_S}(?:[eE]|[x×*]{_S}10{_S}\^?){_S}[-−]?\d+)?"
 _LEADS = re.compile(rf"^[^\d\n.+−-]{{0,40}}?(?<![\w.])({_NUMBER})(?![\d/]|\.\d)(.*)$", re.DOTALL)
 _ANY = re.compile(rf"(?<![\w.^/])({_NUMBER})(?!\w*\d|\s?/\s?\d)")
+_RANGE = re.compile(r"\s*(?:-|–|—|to\b|or\b|/)\s*\d")
+_GOES_ON = re.compile(r"[ ,'\u00a0\u2009\u202f]\d")  # a decimal comma, or groups of digits, of another convention
 _DATE = re.compile(r"\b(\d{1,2})/(\d{1,2})/(\d{4})\b")
 _DURATION = re.compile(r"(?<!\d)(\d{1,4})\s*weeks?\W{1,6}(?:and\W{1,6})?(\d{1,4})\s*days?", re.IGNORECASE)
+UNCLEAR = "unclear"  # a number stands there, and which one is a guess
 
 
 def parse_number(output: str) -> Parsed:
@@ -39,15 +42,14 @@ def _parse(output: str, read: Callable[[str, bool], float | str | None]) -> Pars
         return EMPTY
     for values in declarations(text):
         found = {value for part in values if (value := read(part, True)) is not None}
-        if len(found) == 1:
-            return Parsed(found.pop())
+        clear = found - {UNCLEAR}
         if found:
-            return unparsed("several values")
+            return Parsed(clear.pop()) if len(clear) == 1 else unparsed("several values")
         if any(value_cannot_tell(value) for value in values):
             return ABSTAINED
     for part in (text, text.rsplit("\n", 1)[-1]):
         if (value := read(part, False)) is not None:
-            return Parsed(value)
+            return unparsed("several values") if value == UNCLEAR else Parsed(value)
     return ABSTAINED if text_cannot_tell(text) else unparsed("no single value is named as the answer")
 
 
@@ -56,11 +58,14 @@ def _number(text: str, declared: bool) -> float | str | None:
     text = text.strip(" \t\n\"'*_`$")
     if declared:
         found = _LEADS.match(text)
-        if not found or re.match(r"\s*(?:-|–|—|to\b|or\b|/)\s*\d", found[2]):
+        if not found or _RANGE.match(found[2]):
             return None
-        return _float(found[1])
-    values = {_float(found) for found in _ANY.findall(text) if found}
-    return values.pop() if len(values) == 1 else None
+        return UNCLEAR if _GOES_ON.match(found[2]) else _float(found[1])
+    numbers = [found for found in _ANY.finditer(text) if found[1]]
+    values = {_float(found[1]) for found in numbers}
+    if len(values) != 1:
+        return None
+    return UNCLEAR if any(_GOES_ON.match(text, found.end()) for found in numbers) else values.pop()
 
 
 def _float(text: str) -> float | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from experiments.contenders import nearest
 from experiments.errors import UnknownTaskError
-from experiments.records import ANSWERED, Outcome, Record, Sample
+from experiments.records import ANSWERED, Outcome, Record, Sample, fingerprint
 from experiments.runs import read_run, run_records, run_samples, run_task
 from experiments.tasks.task import Context, Task
 
@@ -39,6 +39,11 @@ class Answer:
     state: State
     claims: tuple[Claim, ...]
     shown: tuple[str, ...] | None
+
+    @property
+    def said(self) -> str:
+        """The hash of what it said, by which what was judged of it is known to be of this very answer."""
+        return fingerprint(self.record.key, self.record.output, [claim.text for claim in self.claims])
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 
+NO_CHECKER = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How to audit. `papers`: a file of papers that the index lacks. `checker` and `judge` are names of models."""
@@ -63,7 +66,7 @@ def audit_run(
 ) -> Audit:
     """Audit a run; interrupted, the same call goes on where it was.
 
-    checker, judge: models already loaded; by default those that the settings name ("none": without layer B and C).
+    checker, judge: models already loaded; by default those that the settings name ("none": no layer B and C).
 
     Raises:
         RecordsError: `run` is no run, or a file in it is damaged. ConfigError: the judge is of a contestant's family.
@@ -79,7 +82,7 @@ def audit_run(
         answers = read_answers(run, library, tasks=settings.tasks, limit=settings.limit)
         if settings.judge:
             check_judge(settings.judge, answers)  # before an hour's work, not after it
-        reader = checker if checker or settings.checker == "none" else load_checker(settings.checker)
+        reader = checker if checker or settings.checker == NO_CHECKER else load_checker(settings.checker)
         name = checker_name(settings.checker, reader) if reader else settings.checker
         findings = _exactly(answers, library, settings.codes, report)
         pools = pool(run, answers.answers, library, report=report) if reader or settings.judge else {}

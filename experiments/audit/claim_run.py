@@ -76,7 +76,7 @@ def judge_claims(
     """
     mend(evidence_path(run))
     ledger = Ledger(judgements_path(run), JUDGEMENT_SLOT)
-    texts = set(read_evidence(run))
+    texts = read_evidence(run)
     done, confirm = Done(), not general(checker)
     total = len(answers.answers)
     for start in range(0, total, BATCH):
@@ -146,9 +146,10 @@ def _judgement(job: Job, scores: Mapping[Pair, Scores], name: str, confirm: bool
     )
 
 
-def _keep_texts(run: Path, judgements: Sequence[Judgement], library: Library, known: set[str]) -> None:
-    """Append the texts before the judgements that name them: none names a text that is not there."""
-    new = dict.fromkeys(id for one in judgements for id in one.evidence if id not in known)
+def _keep_texts(run: Path, judgements: Sequence[Judgement], library: Library, known: dict[str, str]) -> None:
+    """Append the texts, where they are new or changed, before the judgements that name them."""
+    named = dict.fromkeys(id for one in judgements for id in one.evidence)
+    new = {id: text for id in named if (text := library.text(id)) is not None and known.get(id) != text}
     if new:
-        append_lines(evidence_path(run), [{"id": id, "text": library.text(id)} for id in new])
-        known |= set(new)
+        append_lines(evidence_path(run), [{"id": id, "text": text} for id, text in new.items()])
+        known |= new

@@ -31,11 +31,10 @@ PASSAGES = 8  # a prompt; the nearest to any of the answer's claims
 
 @dataclass(slots=True)
 class JudgeDone:
-    """What the judge did: answers judged now, found there, unreadable in an order, failed; why the first one failed."""
+    """What the judge did: answers judged now, found there, failed; why the first one failed."""
 
     new: int = 0
     kept: int = 0
-    unreadable: int = 0
     failed: int = 0
     reason: str = ""
     cautions: list[str] = field(default_factory=list)
@@ -110,7 +109,6 @@ def _ask(model: BaseChatModel, spec: str, todo: Mapping[str, Work], done: JudgeD
             done.reason = done.reason or f"{type(failure).__name__}: {failure}"
             continue
         both = [read_facts(str(reply.text), len(answer.claims), passages) for reply in pair]
-        done.unreadable += any(facts is None for facts in both)
         done.new += 1
         lines.append(_line(key, answer, spec, both))
     return lines
@@ -126,7 +124,9 @@ def _line(key: str, answer: Answer, spec: str, both: Sequence[list[Fact] | None]
         "sample": answer.sample.id,
         "contender": answer.contender,
         "seed": answer.record.seed,
+        "said": answer.said,
         "judge": spec,
+        "unreadable": any(facts is None for facts in both),
         "verdicts": agreed(first, second),
         "unstable": sum(a != b for a, b in zip(first, second, strict=True)),
         "void": sum(fact.void for fact in facts),

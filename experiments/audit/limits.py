@@ -68,6 +68,11 @@ def _judge_limits(made: Mapping[str, Any], rows: Sequence[tuple[str, str, Mappin
                 f"D on {contender}, {task}: kappa with the checker {text} on {row['judge']['agreement']['n']:,} "
                 f"claims; {row['judge']['void']:,} of {row['judge']['claims']:,} verdicts void."
             )
+        if row["judge"] and row["judge"]["unreadable"]:
+            said.append(
+                f"D on {contender}, {task}: on {row['judge']['unreadable']:,} answers a reply was not in the form "
+                "asked for, and is void."
+            )
     return said
 
 

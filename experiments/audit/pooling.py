@@ -14,7 +14,8 @@ from experiments.contenders import index_identity
 from experiments.lines import append_lines, mend, read_lines
 from experiments.records import fingerprint
 from experiments.retrieval import EncodedQueries, Report
-from indexes.index import Index, Mode
+from indexes.filters import Mode
+from indexes.index import Index
 
 from .answers import Answer
 from .evidence import Library, context_ids

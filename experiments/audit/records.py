@@ -123,8 +123,10 @@ def evidence_path(run: Path) -> Path:
     return run / "audit" / "evidence.jsonl"
 
 
-def read_judgements(run: Path) -> list[Judgement]:
+def read_judgements(run: Path, checker: str | None = None) -> list[Judgement]:
     """Return a run's judgements, the last for each claim and frame; none if it was never audited.
+
+    checker: only this one's.
 
     Raises:
         RecordsError: a line in the middle of the file is no judgement.
@@ -132,15 +134,17 @@ def read_judgements(run: Path) -> list[Judgement]:
     kept: dict[tuple[Any, ...], Judgement] = {}
     for place, line in read_lines(judgements_path(run)):
         try:
-            kept[tuple(line[name] for name in JUDGEMENT_SLOT)] = judgement_from_dict(line)
+            if checker is None or line["checker"] == checker:
+                kept[tuple(line[name] for name in JUDGEMENT_SLOT)] = judgement_from_dict(line)
         except (TypeError, KeyError, ValueError) as error:
             raise RecordsError(f"{judgements_path(run)}, line {place} is no judgement ({error}): remove it") from None
     return list(kept.values())
 
 
-def read_slots(path: Path, slot: tuple[str, ...]) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """Return what fills each slot of a ledger, without touching the file."""
-    return {tuple(line[name] for name in slot): line for _, line in read_lines(path)}
+def read_slots(path: Path, slot: tuple[str, ...], **of: Any) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Return what fills each slot of a ledger, of the lines with these fields, without touching the file."""
+    lines = (line for _, line in read_lines(path) if of.items() <= line.items())
+    return {tuple(line[name] for name in slot): line for line in lines}
 
 
 def read_evidence(run: Path) -> dict[str, str]:

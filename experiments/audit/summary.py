@@ -9,7 +9,7 @@ from typing import Any
 from experiments.verdict import points
 
 from .answers import Answers, State, read_answers
-from .audit import read_audit
+from .audit import NO_CHECKER, read_audit
 from .evidence import Library
 from .judge_run import judge_path
 from .limits import limits
@@ -26,8 +26,7 @@ def audit_report(run: Path) -> dict[str, Any] | None:
     made = read_audit(run)
     if made is None:
         return None
-    answers = read_answers(run, Library(run), tasks=made["tasks"], limit=made["limit"])
-    grouped = group(run, answers)
+    answers, grouped = read_audited(run, made)
     comparisons = corrected(
         {task: compare_arms(arms, answers.content.get("compare")) for task, arms in grouped.items()}
     )
@@ -50,13 +49,18 @@ def _missing(answers: Answers, task: str, arms: Mapping[str, list[Audited]]) -> 
     return {c: n for c, n in counts.items() if n}
 
 
-def group(run: Path, answers: Answers) -> dict[str, dict[str, list[Audited]]]:
-    """Return task → contender → answers with what was judged of them."""
+def read_audited(run: Path, made: Mapping[str, Any]) -> tuple[Answers, dict[str, dict[str, list[Audited]]]]:
+    """Return the answers of an audit, and task → contender → answers with what was judged of them.
+
+    Only what this audit's own checker and judge said of what the answers now say: a later audit that was interrupted,
+    or an answer that has changed, leaves other lines in the same files.
+    """
+    answers = read_answers(run, Library(run), tasks=made["tasks"], limit=made["limit"])
     judgements: dict[tuple[str, int, str], dict[Frame, Judgement]] = {}
-    for one in read_judgements(run):
+    for one in read_judgements(run, made["checker"]) if made["checker"] else ():
         judgements.setdefault((one.record, one.claim, one.text), {})[one.frame] = one
-    wholes = read_slots(answers_path(run), ANSWER_SLOT)
-    opinions = read_slots(judge_path(run), ANSWER_SLOT)
+    wholes = read_slots(answers_path(run), ANSWER_SLOT, checker=made["checker"] or NO_CHECKER)
+    opinions = read_slots(judge_path(run), ANSWER_SLOT, judge=made["judge"]["name"]) if made["judge"] else {}
     grouped: dict[str, dict[str, list[Audited]]] = {}
     for answer in answers.answers:
         frames: dict[Frame, list[Judgement]] = {}
@@ -64,12 +68,21 @@ def group(run: Path, answers: Answers) -> dict[str, dict[str, list[Audited]]]:
             for frame, one in judgements.get((answer.record.key, place, claim.text), {}).items():
                 frames.setdefault(frame, []).append(one)
         slot = (answer.task, answer.sample.id, answer.contender, answer.record.seed)
-        whole, opinion = wholes.get(slot), opinions.get(slot)
-        known = answer.state == State.CLAIMS and whole is not None and whole["record"] == answer.record.key
-        grouped.setdefault(answer.task, {}).setdefault(answer.contender, []).append(
-            Audited(answer, frames, whole if known else None, opinion if known else None)
+        whole, opinion = (
+            found if answer.state == State.CLAIMS and found is not None and found["said"] == answer.said else None
+            for found in (wholes.get(slot), opinions.get(slot))
         )
-    return grouped
+        one_answer = Audited(answer, frames, whole, opinion)
+        grouped.setdefault(answer.task, {}).setdefault(answer.contender, []).append(one_answer)
+    return answers, grouped
+
+
+def audited_claims(run: Path) -> list[Judgement]:
+    """Return what the last audit judged of every claim by the pooled evidence; none if there was no audit."""
+    made = read_audit(run)
+    grouped = read_audited(run, made)[1] if made else {}
+    every = (one for arms in grouped.values() for found in arms.values() for one in found)
+    return [judgement for one in every for judgement in one.judgements.get(Frame.POOLED, ())]
 
 
 def said(found: Mapping[str, Any]) -> list[str]:

@@ -189,6 +189,7 @@ def judge_figures(judged: Sequence[Audited]) -> dict[str, Any] | None:
         "claims": claims,
         "verdicts": dict(verdicts),
         "void": verdicts[VOID],
+        "unreadable": sum((one.judged or {})["unreadable"] for one in found),
         "unstable": sum((one.judged or {})["unstable"] for one in found),
         "void_facts": sum((one.judged or {})["void"] for one in found),
         "facts": sum(len((one.judged or {})["facts"]) for one in found),

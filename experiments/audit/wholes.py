@@ -27,7 +27,7 @@ from .records import ANSWER_SLOT, Ledger
 from .sampling import entropy, selfcheck, selfcheck_pairs, semantic_clusters
 from .statements import Statements, answer_chunks, judge_statements, statements_of
 
-VERSION = "2"
+VERSION = "3"
 BATCH = 32
 Draws = tuple[str, ...]
 
@@ -37,6 +37,7 @@ class Work:
     """One answer with all that is scored for it. `papers`: for each claim PMID → near chunks, None: no such paper."""
 
     key: str
+    checker: str
     answer: Answer
     task: Task
     exact: Exact
@@ -97,7 +98,7 @@ def _work(answer: Answer, answers: Answers, library: Library, name: str, exact: 
     texts = tuple(_prose(draw) for draw in draws)
     read = [{pmid: None if c is None else [one.text for one in c] for pmid, c in found.items()} for found in papers]
     mark = (VERSION, name, answer.record.key, answer.record.output, exact, read, tuple(statements), draws)
-    return Work(fingerprint(*mark), answer, task, exact, papers, statements, near, draws, texts)
+    return Work(fingerprint(*mark), name, answer, task, exact, papers, statements, near, draws, texts)
 
 
 def _prose(output: str) -> str:
@@ -139,7 +140,8 @@ def _exact(work: Work) -> dict[str, Any]:
         "sample": answer.sample.id,
         "contender": answer.contender,
         "seed": answer.record.seed,
-        "record": answer.record.key,
+        "said": answer.said,
+        "checker": work.checker,
         "draws": len(work.draws),
         **{name: value for name, value in asdict(work.exact).items() if name != "of_claims"},
     }

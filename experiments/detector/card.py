@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from experiments.audit.checker import LABELS, Checker
 from experiments.audit.evidence import Library, near_chunks
 from experiments.audit.judging import CONTRADICTS, SUPPORTS, general, judge, score_pairs
-from experiments.audit.records import Frame, Verdict, read_judgements
-from experiments.errors import RecordsError
+from experiments.audit.records import Verdict
+from experiments.audit.summary import audited_claims
+from experiments.errors import ConfigError, RecordsError
 from experiments.estimates import effective_size
 from experiments.metrics.selective import development
 
@@ -127,10 +128,16 @@ def correct_audit(run: Path, found: Mapping[str, Any], name: str) -> dict[str, A
 
     Raises:
         RecordsError: the run was not audited, or that data set does not say which claims are contradicted.
+        ConfigError: it was audited by another checker than the card's.
     """
-    judgements = [j for j in read_judgements(run) if j.frame == Frame.POOLED]
+    judgements = audited_claims(run)
     if not judgements:
         raise RecordsError(f"{run} was not audited: clinrag experiment audit {run}")
+    if others := {j.checker for j in judgements} - {found["checker"]}:
+        raise ConfigError(
+            f"{run} was audited by {', '.join(others)}, and the card is of {found['checker']}: another checker errs "
+            "otherwise. Give --model the audit's checker, or audit again with this one (--checker)"
+        )
     target = found["sets"][name]["targets"].get(CONTRADICTED)
     if not target or not target["sensitivity"] or not target["specificity"]:
         raise RecordsError(f"{name} does not say which claims are contradicted; correct with another data set")

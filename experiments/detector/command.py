@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.audit.checker import load_checker
+from experiments.audit.checker import checker_name, load_checker
 from experiments.contenders import nearest
 from experiments.errors import ConfigError
 
@@ -37,7 +37,8 @@ def detector_card(
             raise ConfigError(f"{name} is not in {data}: it needs {' or '.join(LABELLED[name].files)}")
     chosen = {name: path for name, path in places.items() if not only or name in only}
     sets = _read(chosen, index)
-    made = {"checker": model, **card(load_checker(model), sets, report)}
+    checker = load_checker(model)
+    made = {"checker": checker_name(model, checker), **card(checker, sets, report)}
     if run is not None:
         first = next((name for name, one in made["sets"].items() if "contradicted" in one["targets"]), next(iter(sets)))
         made["corrected"] = correct_audit(run, made, by or first)

@@ -145,7 +145,7 @@ METRICS: dict[str, Callable[[Pairs], float | None]] = {
     "rouge_2": mean_of("rouge_2"),
     "rouge_l": mean_of("rouge_l"),
 }
-MODEL_METRICS = ("bertscore", "umls_f1")  # computed only when asked for by name
+MODEL_METRICS = ("bertscore", "umls_f1")  # computed only where the report is asked for them
 
 
 def _model_metric(name: str, pairs: Pairs) -> float:
@@ -154,7 +154,7 @@ def _model_metric(name: str, pairs: Pairs) -> float:
     answered = [(sample, record) for sample, record in pairs if record.outcome in ANSWERED and sample.answer]
     compute = {"bertscore": texts.bertscore, "umls_f1": texts.umls_f1}[name]
     flat = [(number, ref, r.answer) for number, (s, r) in enumerate(answered) for ref in s.answer]
-    values = compute([reference for _, reference, _ in flat], [answer for _, _, answer in flat])
+    values = compute([reference for _, reference, _ in flat], [answer for _, _, answer in flat]) if flat else []
     best: dict[int, float] = {}
     for (number, _, _), value in zip(flat, values, strict=True):
         best[number] = max(value, best.get(number, value))
@@ -163,5 +163,5 @@ def _model_metric(name: str, pairs: Pairs) -> float:
 
 def _valid_codes(pairs: Pairs, table: frozenset[str] | None) -> float | None:
     if table is None:
-        raise MetricError("valid_code_rate needs the table of valid codes: pass code_table (tasks.code_table)")
+        raise MetricError("valid_code_rate needs the table of valid codes: give the report --codes TABLE")
     return valid_code_rate([record.answer or () for _, record in pairs], table)

@@ -31,22 +31,16 @@ def brier(confidence: Sequence[float], correct: Sequence[bool]) -> float:
     return sum((p - hit) ** 2 for p, hit in pairs) / len(pairs)
 
 
-def expected_calibration_error(confidence: Sequence[float], correct: Sequence[bool], *, bins: int = 10) -> float:
-    """Return the mean |accuracy − confidence| of bins that hold equally many samples each.
+def expected_calibration_error(confidence: Sequence[float], correct: Sequence[bool]) -> float:
+    """Return the mean |accuracy − confidence| over the answers of `equal_mass_bins`, which are drawn beside it.
 
     Equal mass, not equal width: confident models put most samples into one or two bins of equal width (Nixon
-    et al. 2019). With fewer samples than bins each sample is a bin.
+    et al. 2019). Equal confidences share a bin, so the order of the answers decides nothing.
     """
-    pairs = sorted(_pairs(confidence, correct), key=lambda pair: pair[0])
-    count = min(bins, len(pairs))
-    size, longer = divmod(len(pairs), count)
-    total, start = 0.0, 0
-    for number in range(count):
-        end = start + size + (number < longer)
-        members = pairs[start:end]
-        total += abs(sum(hit for _, hit in members) - sum(p for p, _ in members))
-        start = end
-    return total / len(pairs)
+    from .bins import equal_mass_bins
+
+    _pairs(confidence, correct)
+    return sum(b.n * abs(b.accuracy - b.confidence) for b in equal_mass_bins(confidence, correct)) / len(confidence)
 
 
 def auroc(confidence: Sequence[float], correct: Sequence[bool]) -> float | None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from experiments.audit.records import Frame, Judgement, read_evidence, read_judgements
+from experiments.audit.records import Judgement, read_evidence
+from experiments.audit.summary import audited_claims
 from experiments.errors import RecordsError
 from experiments.lines import read_document, write_document
 from experiments.runs import run_samples
@@ -59,7 +60,7 @@ def draw(run: Path, *, n: int = 100, seed: int = 0) -> list[Item]:
     Raises:
         RecordsError: the run was not audited, or another draw is there, whose labels would lose their key.
     """
-    judgements = [j for j in read_judgements(run) if j.frame == Frame.POOLED]
+    judgements = audited_claims(run)
     if not judgements:
         raise RecordsError(f"{run} has no audited claims to review: clinrag experiment audit {run}")
     strata: dict[tuple[str, str], list[Judgement]] = {}

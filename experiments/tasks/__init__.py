@@ -21,7 +21,6 @@ __all__ = [
     "Kind",
     "Task",
     "chance_level",
-    "code_table",
     "get_task",
     "load",
     "majority_baseline",
@@ -105,15 +104,6 @@ def load(task: Task, path: Path | None = None, *, limit: int | None = None) -> l
         raise DataFormatError(origin, "line 1", f"holds no sample of {task.name}")
     samples = [s if s.cluster else replace(s, cluster=s.id) for s in samples]
     return samples if limit is None else _draw(samples, limit)
-
-
-def code_table(task: Task, path: Path) -> frozenset[str]:
-    """Return the table of valid ICD-10-CM codes that lies beside a coding task's data."""
-    from experiments.metrics.codes import read_code_table
-
-    folder = path if path.is_dir() else path.parent
-    nested = folder / task.folder / task.code_table
-    return read_code_table(nested if nested.exists() else folder / task.code_table)
 
 
 def find_file(task: Task, path: Path, names: Iterable[str]) -> Path:

@@ -16,7 +16,7 @@ from typing import Any
 from experiments.errors import DataFormatError
 from experiments.records import Passage, Sample
 
-from .files import expect, get, letter_of, read_json, read_rows
+from .files import expect, get, letter_of, pmids, read_json, read_rows
 from .task import Context, Kind, Task
 
 YES_NO = {"A": "yes", "B": "no"}
@@ -40,7 +40,7 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _sample(path: Path, place: str, row: dict[str, Any], type_: str) -> Sample:
     body = "question" if "question" in row else "body"
-    pmids = row["gold_pmids"] if "gold_pmids" in row else [_pmid(url) for url in row.get("documents", ())]
+    gold = pmids(path, place, row) if "gold_pmids" in row else [_pmid(url) for url in row.get("documents", ())]
     texts: dict[str, list[str]] = {}
     for snippet in row.get("snippets", ()):
         texts.setdefault(str(snippet.get("pmid") or _pmid(snippet.get("document", ""))), []).append(snippet["text"])
@@ -50,7 +50,7 @@ def _sample(path: Path, place: str, row: dict[str, Any], type_: str) -> Sample:
         answer=_answer(path, place, row, type_),
         options=YES_NO if type_ == "yesno" else None,
         context=tuple(Passage(pmid, "\n".join(dict.fromkeys(found))) for pmid, found in texts.items()),
-        gold_pmids=tuple(dict.fromkeys(str(pmid) for pmid in pmids)),
+        gold_pmids=tuple(dict.fromkeys(gold)),
     )
 
 
@@ -92,7 +92,6 @@ YESNO = replace(
     title="BioASQ yes/no",
     kind=Kind.CHOICE,
     read=functools.partial(read, type_="yesno"),
-    chance=0.5,
     metrics=("macro_f1",),
 )
 LIST = replace(
@@ -110,5 +109,4 @@ SUMMARY = replace(
     kind=Kind.TEXT,
     read=functools.partial(read, type_="summary"),
     metrics=("rouge_1", "rouge_2", "rouge_l"),
-    model_metrics=("bertscore",),
 )

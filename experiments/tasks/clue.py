@@ -124,7 +124,6 @@ MEDNLI = Task(
     source=f"{CLUE}; https://aclanthology.org/D18-1187",
     credentialed=True,
     access=PHYSIONET.format("content/mednli/1.0.0/"),
-    chance=1 / 3,
     metrics=("macro_f1",),
 )
 MEQSUM = Task(
@@ -139,7 +138,6 @@ MEQSUM = Task(
     access="https://github.com/abachaa/MeQSum",
     context=Context.GIVEN,
     metrics=ROUGE,
-    model_metrics=("bertscore",),
 )
 PROBLEM_SUMMARY = Task(
     name="problem-summary",
@@ -154,7 +152,6 @@ PROBLEM_SUMMARY = Task(
     access=PHYSIONET.format("content/bionlp-workshop-2023-task-1a/2.0.0/"),
     context=Context.GIVEN,
     metrics=ROUGE,
-    model_metrics=("bertscore", "umls_f1"),
 )
 MEDISUMQA = Task(
     name="medisumqa",
@@ -169,7 +166,6 @@ MEDISUMQA = Task(
     access=PHYSIONET.format("content/mimic-iv-note/2.2/") + " with the generator in " + CLUE,
     context=Context.GIVEN,
     metrics=ROUGE,
-    model_metrics=("bertscore", "umls_f1"),
 )
 MEDISUMCODE = Task(
     name="medisumcode",
@@ -184,5 +180,4 @@ MEDISUMCODE = Task(
     access=PHYSIONET.format("content/mimiciv/2.2/") + " with the generator in " + CLUE,
     context=Context.GIVEN,
     metrics=("code_f1", "code_f1_micro", "category_f1", "category_f1_micro", "valid_code_rate"),
-    code_table="icd10cm.tsv",
 )

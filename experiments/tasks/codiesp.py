@@ -40,5 +40,4 @@ CODIESP = Task(
     access="https://zenodo.org/records/3837305",
     context=Context.GIVEN,
     metrics=("code_f1", "code_f1_micro", "category_f1", "category_f1_micro", "valid_code_rate"),
-    code_table="icd10cm_2021.tsv.gz",
 )

@@ -59,7 +59,6 @@ ABSTRACTS = Task(
     licence="MIT (annotations); articles as marked",
     source="https://github.com/jayded/evidence-inference; https://aclanthology.org/2020.bionlp-1.13",
     access="https://evidence-inference.ebm-nlp.com/download/",
-    chance=1 / 3,
     metrics=("macro_f1",),
 )
 FULL_TEXT = replace(

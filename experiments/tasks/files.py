@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -14,11 +16,21 @@ from experiments.errors import DataFormatError
 T = TypeVar("T")
 
 
-def open_text(path: Path) -> IO[str]:
-    """Open a text file, also a gzipped one. UTF-8, with or without a byte order mark."""
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+@contextmanager
+def open_text(path: Path) -> Iterator[IO[str]]:
+    """Open a text file, also a gzipped one. UTF-8, with or without a byte order mark.
+
+    Raises:
+        DataFormatError: it is not there, or turns out not to be such a file while it is read.
+    """
+    how: dict[str, Any] = {"mode": "rt", "encoding": "utf-8-sig", "newline": ""}
+    try:
+        with gzip.open(path, **how) if path.suffix == ".gz" else path.open(**how) as stream:
+            yield stream
+    except UnicodeDecodeError as error:
+        raise DataFormatError(path, "file", f"is no UTF-8 ({error.reason}): save it as UTF-8") from None
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
+        raise DataFormatError(path, "file", f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
 
 def read_text(path: Path) -> str:
@@ -84,6 +96,17 @@ def get(path: Path, place: str, row: Mapping[str, Any], field: str, kind: type[T
     return value
 
 
+def pmids(path: Path, place: str, row: Mapping[str, Any], field: str = "gold_pmids") -> tuple[str, ...]:
+    """Return a field that lists PMIDs, as texts or numbers; none where it is missing or null."""
+    value = row.get(field)
+    listed = [] if value is None else value
+    if not isinstance(listed, list) or not all(isinstance(p, str | int) and not isinstance(p, bool) for p in listed):
+        raise DataFormatError(
+            path, place, f'field {field!r} is {value!r}; a list of PMIDs is expected, such as ["123"]'
+        )
+    return tuple(map(str, listed))
+
+
 def letters(texts: list[str]) -> dict[str, str]:
     """Return options A, B, C … for texts."""
     return dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", texts, strict=False))
@@ -93,6 +116,8 @@ def letter_of(path: Path, place: str, options: Mapping[str, str], answer: str, f
     """Return the letter of an answer given as a letter or as an option's text."""
     if answer in options:
         return answer
+    if (upper := answer.strip().upper()) in options and all(len(letter) == 1 for letter in options):
+        return upper
     found = [letter for letter, text in options.items() if text.casefold().strip() == answer.casefold().strip()]
     if len(found) != 1:
         raise DataFormatError(

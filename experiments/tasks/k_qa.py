@@ -42,5 +42,4 @@ K_QA = Task(
     source="https://github.com/Itaymanes/K-QA; https://aclanthology.org/2024.bionlp-1.22",
     access="https://github.com/Itaymanes/K-QA",
     metrics=("rouge_1", "rouge_2", "rouge_l"),
-    model_metrics=("bertscore",),
 )

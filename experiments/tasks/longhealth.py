@@ -108,14 +108,12 @@ TASK1 = Task(
     source="https://github.com/kbressem/LongHealth; https://arxiv.org/abs/2401.14490",
     access="https://github.com/kbressem/LongHealth/blob/main/data/benchmark_v5.json",
     context=Context.GIVEN,
-    chance=1 / 5,
 )
 TASK2 = replace(
     TASK1,
     name="longhealth-2",
     title="LongHealth 2: find it among other patients' records",
     read=functools.partial(read, variants=(2,)),
-    chance=1 / 6,
 )
 TASK3 = replace(
     TASK2,

@@ -11,7 +11,7 @@ from experiments.answers import mirage_reading
 from experiments.errors import DataFormatError
 from experiments.records import Sample
 
-from .files import expect, get, letter_of, letters, read_json
+from .files import expect, get, letter_of, letters, pmids, read_json
 from .task import Hub, Kind, Task
 
 SOURCE = "https://github.com/Teddy-XiongGZ/MIRAGE; https://aclanthology.org/2024.findings-acl.372"
@@ -31,11 +31,11 @@ def read(path: Path, dataset: str) -> Iterator[Sample]:
             question=get(path, place, row, "question", str),
             answer=letter_of(path, place, options, get(path, place, row, "answer", str)),
             options=options,
-            gold_pmids=tuple(str(pmid) for pmid in row.get("PMID", ())),
+            gold_pmids=pmids(path, place, row, "PMID"),
         )
 
 
-def _task(dataset: str, title: str, licence: str, chance: float, hub: Hub | None = None, **more: Any) -> Task:
+def _task(dataset: str, title: str, licence: str, hub: Hub | None = None, **more: Any) -> Task:
     reader: Callable[[Path], Iterator[Sample]] = functools.partial(read, dataset=dataset)
     return Task(
         name=f"mirage-{dataset}",
@@ -46,7 +46,6 @@ def _task(dataset: str, title: str, licence: str, chance: float, hub: Hub | None
         folder="mirage",
         licence=licence,
         source=SOURCE,
-        chance=chance,
         first_of_several=True,
         published_reading=mirage_reading,
         access="https://github.com/Teddy-XiongGZ/MIRAGE/blob/main/benchmark.json",
@@ -89,22 +88,19 @@ MMLU = _task(
     "mmlu",
     "MMLU-Med",
     "MIT",
-    0.25,
     Hub("cais/mmlu", "c30699e8356da336a370243923dbaf21066bb9fe", "test", _mmlu_row, "all"),
 )
 MEDQA = _task(
     "medqa",
     "MedQA-US",
     "MIT",
-    0.25,
     Hub("GBaker/MedQA-USMLE-4-options", "0fb93dd23a7339b6dcd27e241cb9b5eca62d4d18", "test", _medqa_row),
 )
 MEDMCQA = _task(
     "medmcqa",
     "MedMCQA (dev)",
     "Apache-2.0",
-    0.25,
     Hub("openlifescienceai/medmcqa", "91c6572c454088bf71b679ad90aa8dffcd0d5868", "validation", _medmcqa_row),
 )
-PUBMEDQA = _task("pubmedqa", "PubMedQA* (no context)", "MIT", 1 / 3, metrics=("macro_f1",))
-BIOASQ = _task("bioasq", "BioASQ-Y/N", "CC BY 2.5", 0.5, metrics=("macro_f1",))
+PUBMEDQA = _task("pubmedqa", "PubMedQA* (no context)", "MIT", metrics=("macro_f1",))
+BIOASQ = _task("bioasq", "BioASQ-Y/N", "CC BY 2.5", metrics=("macro_f1",))

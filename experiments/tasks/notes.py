@@ -50,7 +50,6 @@ ACI_BENCH = Task(
     access="https://github.com/wyim/aci-bench",
     context=Context.GIVEN,
     metrics=("rouge_1", "rouge_2", "rouge_l"),
-    model_metrics=("bertscore", "umls_f1"),
 )
 MTS_DIALOG = Task(
     name="mts-dialog",
@@ -64,5 +63,4 @@ MTS_DIALOG = Task(
     access="https://github.com/abachaa/MTS-Dialog",
     context=Context.GIVEN,
     metrics=("rouge_1", "rouge_2", "rouge_l"),
-    model_metrics=("bertscore", "umls_f1"),
 )

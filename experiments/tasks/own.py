@@ -9,13 +9,13 @@ One object a line: `{"id", "question", "answer", "options"?, "context"?, "gold_p
 - Null means that the question cannot be answered, and that saying so is right.
 - `context` is a text, or a list of {"id", "text"}, that every contender reads.
 
-All lines must be of one kind. The version is made from the file's content.
+All lines must be of one kind. A line that is changed or added is asked again, and no other.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 from experiments.errors import DataFormatError, MissingDataError
 from experiments.records import Passage, Sample
 
-from .files import get, letter_of, letters, read_rows
+from .files import expect, get, letter_of, letters, pmids, read_rows
 from .task import Context, Kind, Task
 
 METRICS = {
@@ -51,7 +51,6 @@ def own_task(path: Path) -> Task:
         files=(path.name,),
         licence="your own",
         source=str(path),
-        version=hashlib.sha256(path.read_bytes()).hexdigest()[:12],
         context=Context.GIVEN if given else Context.NONE,
         metrics=METRICS.get(kind, ()),
         home=path.parent,
@@ -97,7 +96,7 @@ def _read(path: Path, kind: Kind) -> Iterator[Sample]:
             answer=_answer(path, place, row, kind, options),
             options=options,
             context=_context(path, place, row),
-            gold_pmids=tuple(str(pmid) for pmid in row.get("gold_pmids", ())),
+            gold_pmids=pmids(path, place, row),
             cluster=str(row.get("cluster", "")),
         )
 
@@ -105,9 +104,19 @@ def _read(path: Path, kind: Kind) -> Iterator[Sample]:
 def _options(path: Path, place: str, row: dict[str, Any], maybe: bool) -> dict[str, str]:
     options = row.get("options") or ["yes", "no", "maybe"][: 3 if maybe else 2]
     named = letters(options) if isinstance(options, list) else options
-    if not isinstance(named, dict) or len(named) < 2 or not all(isinstance(t, str) for t in named.values()):
-        raise DataFormatError(path, place, "field 'options' must hold at least two texts")
-    return named
+    if (
+        not isinstance(named, dict)
+        or not 2 <= len(options) <= 26
+        or not all(isinstance(t, str) for t in named.values())
+    ):
+        raise DataFormatError(path, place, "field 'options' must hold two to 26 texts")
+    upper = {letter.strip().upper(): text for letter, text in named.items()}
+    if len(upper) < len(named) or not all(re.fullmatch("[A-Z]", letter) for letter in upper):
+        keys = ", ".join(map(repr, named))
+        raise DataFormatError(
+            path, place, f"field 'options' has the keys {keys}; give a letter each, or a list of texts"
+        )
+    return upper
 
 
 def _answer(path: Path, place: str, row: dict[str, Any], kind: Kind, options: dict[str, str] | None) -> Any:
@@ -117,7 +126,10 @@ def _answer(path: Path, place: str, row: dict[str, Any], kind: Kind, options: di
     if options:
         return letter_of(path, place, options, str(answer))
     if kind == Kind.NUMBER:
-        slack = abs(answer) * float(row.get("tolerance", 0.05))
+        tolerance = row.get("tolerance", 0.05)
+        if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not tolerance >= 0:
+            raise DataFormatError(path, place, f"field 'tolerance' is {tolerance!r}; a share such as 0.05 is expected")
+        slack = abs(answer) * tolerance
         return {"value": answer, "low": answer - slack, "high": answer + slack}
     if kind == Kind.LIST:
         return [[str(name) for name in group] if isinstance(group, list) else [str(group)] for group in answer]
@@ -128,4 +140,9 @@ def _context(path: Path, place: str, row: dict[str, Any]) -> tuple[Passage, ...]
     context: Any = row.get("context") or []
     if isinstance(context, str):
         return (Passage("context", context),)
-    return tuple(Passage(str(get(path, place, p, "id", object)), get(path, place, p, "text", str)) for p in context)
+    if not isinstance(context, list):
+        raise DataFormatError(
+            path, place, f"field 'context' is {type(context).__name__}, not a text or a list of texts"
+        )
+    listed = [expect(path, place, passage) for passage in context]
+    return tuple(Passage(str(get(path, place, p, "id", object)), get(path, place, p, "text", str)) for p in listed)

@@ -60,7 +60,6 @@ TEST = Task(
     source="https://pubmedqa.github.io; https://aclanthology.org/D19-1259",
     access="https://github.com/pubmedqa/pubmedqa (data/ori_pqal.json and data/test_ground_truth.json)",
     context=Context.ORACLE,
-    chance=1 / 3,
     metrics=("macro_f1",),
 )
 WITH_CONTEXT = replace(

@@ -13,7 +13,7 @@ from typing import Any
 from experiments.errors import DataFormatError
 from experiments.records import Sample
 
-from .files import get, letter_of, letters, read_rows
+from .files import get, letter_of, letters, pmids, read_rows
 from .task import Kind, Task
 
 HOME = Path(__file__).parents[2] / "indexes" / "sample"
@@ -34,7 +34,7 @@ def read(path: Path) -> Iterator[Sample]:
             question=get(path, place, row, "question", str),
             answer=answer,
             options=options,
-            gold_pmids=tuple(str(pmid) for pmid in row.get("gold_pmids", ())),
+            gold_pmids=pmids(path, place, row),
             meta={"type": kind, "kind": row.get("kind", "")},
         )
 

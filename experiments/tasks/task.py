@@ -62,9 +62,7 @@ class Task:
 
     `read` turns one local file into samples; `files` are that file's official names, looked for in the
     folder given and in its subfolder `folder`. `version` changes whenever the same file gives other samples
-    or scores. `metrics` are names in `experiments.metrics.METRICS` beside the five outcomes;
-    `model_metrics` need a model and are computed only when asked for by name. `chance` is the expected
-    accuracy of guessing.
+    or scores. `metrics` are names in `experiments.metrics.METRICS` beside the five outcomes.
     """
 
     name: str
@@ -78,16 +76,13 @@ class Task:
     version: str = "1"
     context: Context = Context.NONE
     instruction: str = ""
-    chance: float | None = None
     metrics: tuple[str, ...] = ()
-    model_metrics: tuple[str, ...] = ()
     entity_types: tuple[str, ...] = ()
     first_of_several: bool = False  # an answer such as "A/B" is read as its first letter
     published_reading: Callable[[str], str] | None = None
     credentialed: bool = False
     access: str = ""
     hub: Hub | None = None
-    code_table: str = ""
     home: Path | None = None  # where the data lies if it comes with this package
 
     @property
