@@ -37,10 +37,10 @@ class Chunk:
 class Library:
     """Papers by PMID, from an index, a file of papers, and what the run was shown; other texts by made-up ids."""
 
-    def __init__(self, run: Path, *, index: Index | None = None, papers: Path | None = None) -> None:
+    def __init__(self, run: Path | None, *, index: Index | None = None, papers: Path | None = None) -> None:
         self.index = index
         self._papers = {document.pmid: document for document in read_papers(papers)} if papers else {}
-        shown = read_passages(run).values()
+        shown = read_passages(run).values() if run else ()
         self._papers |= {row["pmid"]: _document(row) for row in shown if row["pmid"] not in self._papers}
         self._texts: dict[str, str] = {}
         self._chunks: dict[str, tuple[Chunk, ...]] = {}

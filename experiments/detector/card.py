@@ -59,7 +59,7 @@ def _set_card(checker: Checker, name: str, items: Sequence[Labelled], report: Re
 
 def _scores(checker: Checker, items: Sequence[Labelled], report: Report, stage: str) -> NDArray[np.float64]:
     """Return supported, contradicted, unverifiable for each claim, [n, 3], found as the audit finds them."""
-    library, confirm = Library(Path()), not general(checker)
+    library, confirm = Library(None), not general(checker)
     rows = []
     for start in range(0, len(items), BATCH):
         part = items[start : start + BATCH]
