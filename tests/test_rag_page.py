@@ -19,6 +19,7 @@ from rag_servers import MIXED, PMID, QUESTION, TRUE_QUOTE, Gated, running, sampl
 from indexes import Index, build
 from rag import Assistant
 from rag.answer import Conflict, Quote
+from rag.caveats import collect_caveats
 from rag.citing import markdown
 from rag.events import Found
 from rag.server import Access
@@ -177,13 +178,15 @@ def test_notes_and_conflicts_are_shown_with_their_sources(browser: Any, mixed: s
     with Index(sample_index()) as index:
         answer = Assistant(index).ask(QUESTION)
         first, second = (Quote(e.pmid, e.text[:30], 0, 30) for e in answer.evidence[1:3])
-        answer = replace(answer, warnings=("Mind <this>.",), conflicts=(Conflict(first, second),))
+        conflict = Conflict(first, second)
+        (said,) = collect_caveats((), (), conflicts=(conflict,))
+        answer = replace(answer, warnings=("Mind <this>.", said), conflicts=(conflict,))
         body = page_event(Found(answer.evidence), index) + page_event(answer, index)
     with opened(browser, mixed) as page:
         page.route("**/api/ask", lambda route: route.fulfill(body=body, content_type="text/event-stream"))
         ask(page)
         notes = page.locator("#notes")
-        assert notes.locator("p").inner_text() == "Note: Mind <this>."
+        assert notes.locator("p").all_inner_texts() == ["Note: Mind <this>.", f"Note: {said}"]
         assert notes.locator("li").all_inner_texts() == [f"“{first.text}” [2]", f"“{second.text}” [3]"]
         notes.locator(".cite").nth(1).click()
         assert page.locator(".paper.now").get_attribute("id") == f"paper-{second.pmid}"
