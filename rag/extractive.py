@@ -46,6 +46,12 @@ class Extractive(SimpleChatModel):
     def _llm_type(self) -> str:
         return "extractive"
 
+    def load(self) -> None:
+        """Load what answering needs, which the first question does otherwise."""
+        from finetuned.verifier import load_verifier
+
+        load_verifier()
+
     def _call(
         self,
         messages: list[BaseMessage],

@@ -45,6 +45,14 @@ class Reading(SimpleChatModel):
     def _llm_type(self) -> str:
         return "reader"
 
+    def load(self) -> None:
+        """Load what answering needs, which the first question does otherwise."""
+        from finetuned.reader import load_reader
+        from finetuned.verifier import load_verifier
+
+        load_reader()
+        load_verifier()
+
     def _call(
         self,
         messages: list[BaseMessage],

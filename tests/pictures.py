@@ -34,10 +34,15 @@ CONFIG = {
     "tasks": ["sample"],
     "contenders": [
         {"name": "most frequent answer", "model": "baseline:majority"},
-        {"name": "closed book (rules)", "model": "extractive"},
-        {"name": "RAG (rules)", "model": "extractive", "retrieval": {"k": 5}},
-        {"name": "RAG without gold (rules)", "model": "extractive", "retrieval": {"k": 5, "exclude_gold": True}},
-        {"name": "gold given (rules)", "model": "extractive", "retrieval": "oracle"},
+        {"name": "closed book (rules)", "model": "extractive", "strategy": "rules"},
+        {"name": "RAG (rules)", "model": "extractive", "strategy": "rules", "retrieval": {"k": 5}},
+        {
+            "name": "RAG without gold (rules)",
+            "model": "extractive",
+            "strategy": "rules",
+            "retrieval": {"k": 5, "exclude_gold": True},
+        },
+        {"name": "gold given (rules)", "model": "extractive", "strategy": "rules", "retrieval": "oracle"},
     ],
     "compare": [
         ["RAG (rules)", "most frequent answer"],

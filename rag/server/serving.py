@@ -6,6 +6,7 @@ import logging
 import signal
 import socket
 import sys
+from threading import Thread
 from types import FrameType
 
 import uvicorn
@@ -13,6 +14,8 @@ from starlette.types import ASGIApp
 
 from rag.assistant import Assistant
 from rag.errors import RagError
+from rag.extractive import Extractive
+from rag.reading import Reading
 
 from .app import create_app
 from .limits import Access, Limits
@@ -22,6 +25,8 @@ def serve(assistant: Assistant, *, port: int, access: Access, limits: Limits, lo
     """Serve until SIGTERM or Ctrl-C; a second Ctrl-C does not wait for requests in flight."""
     listener = _listen(access.host, port)
     assistant.retriever.invoke("warm up")  # loads the encoder now: two first requests must not both do it
+    if isinstance(assistant.llm, Extractive | Reading):  # others are loaded already
+        Thread(target=assistant.llm.load, daemon=True).start()  # beside the first requests, which wait for it
     app = create_app(assistant, access=access, limits=limits, log_questions=log_questions)
     _log_to_stderr()
     for number in (signal.SIGTERM, signal.SIGINT):
