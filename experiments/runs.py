@@ -17,6 +17,8 @@ from typing import Any
 
 import orjson
 
+from indexes.storage import locked
+
 from .errors import RecordsError, RunStoppedError
 from .lines import read_document, write_document
 from .records import Record, Sample, fingerprint, latest, read_records, read_samples, record_key, write_samples
@@ -51,17 +53,13 @@ def alone(folder: Path, doing: str) -> Iterator[None]:
         RunStoppedError: another process is there.
         RecordsError: it cannot be a folder.
     """
-    from filelock import FileLock, Timeout
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RecordsError(f"{folder} cannot be made a folder ({error.strerror}): give another path") from None
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise RunStoppedError(f"another process is {doing} {folder}: wait for it, or use another folder") from None
+    busy = RunStoppedError(f"another process is {doing} {folder}: wait for it, or use another folder")
+    with locked(folder / ".lock", busy):
+        yield
 
 
 def open_run(run: Path) -> dict[str, Any]:

@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock, Timeout
-
 from .errors import BusyIndexError, NetworkError
+from .storage import locked
 from .web import Progress, RangeError, Session, TransientError, save, storing
 
 BASE_URL = "https://ftp.ncbi.nlm.nih.gov/pubmed/"
@@ -67,11 +66,9 @@ def download(
 def only_one(out: Path) -> Iterator[None]:
     """Create the folder, and keep a second process out of it."""
     out.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(out / ".download.lock", timeout=0):
-            yield
-    except Timeout:
-        raise BusyIndexError(f"{out}: another process is downloading into it. Wait for it, or stop it.") from None
+    busy = BusyIndexError(f"{out}: another process is downloading into it. Wait for it, or stop it.")
+    with locked(out / ".download.lock", busy):
+        yield
 
 
 def _listing(session: Session, folder: str, progress: Callable[[Progress], None]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -128,14 +129,15 @@ class Index:
         """
         scores, pmids = self.rank(query, k, where=where, mode=mode)
         documents = [self._store.get(pmid) for pmid in pmids.tolist()]
-        match = self._lexical.coverage(query, (d.text if d else "" for d in documents))
-        found = zip(scores.tolist(), match, documents, strict=True)
+        found = zip(scores.tolist(), self._covered(query, documents), documents, strict=True)
         return [Hit(rank, d, score, match) for rank, (score, match, d) in enumerate(found, 1) if d is not None]
 
     def match(self, query: str, pmids: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return how much of a question each document covers, [n]; see `Hit`. 0 for a PMID that is not here."""
-        documents = map(self._store.get, pmids.tolist())
-        return np.array(self._lexical.coverage(query, (d.text if d else "" for d in documents)))
+        return np.array(self._covered(query, map(self._store.get, pmids.tolist())))
+
+    def _covered(self, query: str, documents: Iterable[Document | None]) -> list[float]:
+        return self._lexical.coverage(query, (d.text if d else "" for d in documents))
 
     def rank(self, query: str, k: int, *, where: Filter = Filter(), mode: Mode = "hybrid") -> Ranking:
         """Search without fetching documents; ties are broken by rising PMID.

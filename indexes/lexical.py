@@ -112,9 +112,8 @@ def _open(folder: Path) -> tantivy.Index:
     except ValueError as error:
         if "Lockfile" not in str(error):
             raise
-    with TemporaryDirectory(
-        prefix="clinrag-", ignore_cleanup_errors=True
-    ) as links:  # not needed once the files are mapped
+    # The links are not needed once the files are mapped.
+    with TemporaryDirectory(prefix="clinrag-", ignore_cleanup_errors=True) as links:
         for path in folder.resolve().iterdir():
             if path.suffix != ".lock":
                 (Path(links) / path.name).symlink_to(path)

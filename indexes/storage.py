@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,22 +76,25 @@ def folder_bytes(path: Path) -> int:
 
 
 @contextmanager
-def exclusive(directory: Path) -> Iterator[None]:
-    """Hold the folder's writer lock; it is freed by the system even after kill -9.
+def locked(path: Path, busy: Exception) -> Iterator[None]:
+    """Hold a lock file; it is freed by the system even after kill -9. Raises `busy` if another process holds it."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout:
+        raise busy from None
+
+
+def exclusive(directory: Path) -> AbstractContextManager[None]:
+    """Hold the folder's writer lock.
 
     Raises:
         BusyIndexError: another process holds it.
     """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(directory / ".lock", timeout=0)
-    try:
-        with lock:
-            yield
-    except Timeout:
-        raise BusyIndexError(
-            f"{directory} is being built or updated by another process: wait until it ends, then run this again"
-        ) from None
+    words = f"{directory} is being built or updated by another process: wait until it ends, then run this again"
+    return locked(directory / ".lock", BusyIndexError(words))
 
 
 @contextmanager

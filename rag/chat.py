@@ -158,10 +158,11 @@ class Chat:
         path = Path(rest)
         if path.suffix not in {".md", ".jsonl", ".bib", ".ris"}:
             raise RagError(f"/save {rest or 'FILE'}: the name must end in {FORMATS}")
-        if path.exists():
-            raise RagError(f"/save {rest}: the file exists, and nothing is written over; give another name")
-        with path.open("x", encoding="utf-8", newline="") as stream:
-            stream.write(self._saved(path.suffix))
+        try:
+            with path.open("x", encoding="utf-8", newline="") as stream:
+                stream.write(self._saved(path.suffix))
+        except FileExistsError:
+            raise RagError(f"/save {rest}: the file exists, and nothing is written over; give another name") from None
         self.console.print(plain(f"Saved: {path}"))
 
     def _saved(self, suffix: str) -> str:

@@ -52,6 +52,22 @@ def write_jsonl(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture
+def task(tmp_path: Path) -> Path:
+    """A task of one's own with six questions, of `fake_runs`."""
+    from fake_runs import QUESTIONS, write_task
+
+    return write_task(tmp_path / "task.jsonl", QUESTIONS)
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Any:
+    """An index that answers `task`'s questions; test files on other things have an `index` of their own."""
+    from fake_runs import TEXTS, build_index
+
+    return build_index(tmp_path / "index", TEXTS)
+
+
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Torch on one thread, so that equal work gives equal bits."""

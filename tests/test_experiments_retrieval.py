@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from fake_runs import QUESTIONS, TEXTS, Fake, build_index, config, write_task
+from fake_runs import QUESTIONS, TEXTS, Fake, config
 
 from experiments.errors import ConfigError
 from experiments.page import page
@@ -21,16 +21,6 @@ from indexes.document import Notice, Status
 from indexes.filters import Filter
 from indexes.index import Index
 from rag.answer import Evidence, Quote
-
-
-@pytest.fixture
-def task(tmp_path: Path) -> Path:
-    return write_task(tmp_path / "task.jsonl", QUESTIONS)
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Path:
-    return build_index(tmp_path / "index", TEXTS)
 
 
 def test_evidence_reads_back_whole() -> None:

@@ -31,16 +31,6 @@ from experiments.runs import read_run, records_path, run_records
 from experiments.strategies import STRATEGIES
 
 
-@pytest.fixture
-def task(tmp_path: Path) -> Path:
-    return write_task(tmp_path / "task.jsonl", QUESTIONS)
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Path:
-    return build_index(tmp_path / "index", TEXTS)
-
-
 def test_a_run_answers_every_sample_once_and_a_second_command_none(task: Path, tmp_path: Path) -> None:
     model, out = Fake(), tmp_path / "run"
     done = run_experiment(config(task), out, load_model=lambda spec: model)
